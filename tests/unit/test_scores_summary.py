@@ -1,0 +1,102 @@
+"""The summary: counts and means against small cases worked by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from pexbench.errors import InputError
+from pexbench.files import read_table, write_table
+from pexbench.scores import COLUMNS, score_model
+from pexbench.scores.intervals import mean_intervals
+from pexbench.scores.summary import COLUMNS as SUMMARY_COLUMNS
+from pexbench.scores.summary import KEYS, TYPES, significant_units, summarise
+from scipy import stats
+from unit.test_scores_metrics import example
+
+NAN = float("nan")
+
+
+def by_hand(model: str = "m") -> tuple[pd.DataFrame, pd.DataFrame]:
+    key = (model, "across_individuals", "across_individuals")
+    rows = [
+        (*key, "g1", "spearman", 0.5, 100, 1e-8, 0.3, 0.7, ""),
+        (*key, "g2", "spearman", -0.4, 100, 1e-6, -0.6, -0.2, ""),
+        (*key, "g3", "spearman", 0.1, 90, 0.3, -0.1, 0.3, ""),
+        (*key, "g4", "spearman", 0.0, 100, 1.0, NAN, NAN, "constant prediction"),
+        (*key, "g5", "spearman", NAN, 0, NAN, NAN, NAN, "no expression in the matrix"),
+    ]
+    scores = pd.DataFrame(rows, columns=list(COLUMNS))
+    intervals = pd.DataFrame([(*key, "spearman", -0.2, 0.3)], columns=[*KEYS, "lower", "upper"])
+    return scores, intervals
+
+
+def test_by_hand() -> None:
+    table = summarise(*by_hand())
+    assert tuple(table.columns) == SUMMARY_COLUMNS
+    row = table.iloc[0]
+    assert row["mean"] == pytest.approx(0.05)
+    assert row["median"] == pytest.approx(0.05)
+    assert row["mean_absolute"] == pytest.approx(0.25)
+    assert row["mean_not_constant"] == pytest.approx(0.2 / 3)
+    assert (row["lower"], row["upper"]) == (-0.2, 0.3)
+    assert (row["n_units"], row["n_constant"], row["n_not_scored"], row["n_per_unit"]) == (4, 1, 1, 100)
+    assert row["share_positive"] == 0.5
+    assert (row["n_significant_positive"], row["n_significant_negative"]) == (1, 1)
+    assert row["note"] == "1 not scored: no expression in the matrix"
+
+
+def test_false_discovery_rate_equals_the_step_up_rule() -> None:
+    p = np.random.default_rng(0).beta(0.3, 2, size=200)
+    order = np.sort(p)
+    passing = np.flatnonzero(order <= 0.05 * np.arange(1, 201) / 200)
+    expected = p <= order[passing[-1]]
+    assert 0 < expected.sum() < 200
+    assert (significant_units(p) == expected).all()
+    assert significant_units(np.empty(0)).shape == (0,)
+
+
+def test_models_keep_their_order_and_rows_may_be_mixed() -> None:
+    parts = [by_hand(model) for model in ("z_first", "a_second")]
+    scores = pd.concat([part[0] for part in parts])
+    limits = pd.concat([part[1] for part in parts])
+    table = summarise(scores, limits)
+    assert table["model"].tolist() == ["z_first", "a_second"]
+    mixed = pd.concat([part[0].iloc[[3, 1, 4, 0, 2]] for part in parts])
+    pd.testing.assert_frame_equal(summarise(mixed, limits.iloc[::-1]), table, check_exact=True)
+
+
+def test_real_scores_and_file(tmp_path: Path) -> None:
+    inputs = example()
+    scores, limits = score_model(inputs), mean_intervals(inputs, resamples=200, seed=0)
+    table = summarise(scores, limits)
+    joined = table.merge(limits, on=KEYS, suffixes=("", "_bootstrap"), validate="one_to_one")
+    assert len(joined) == len(table) == 8
+    # Two separate ways to the same mean.
+    np.testing.assert_allclose(joined["mean"], joined["mean_bootstrap"], rtol=0, atol=1e-6)
+    row = table[(table["axis"] == "across_individuals") & (table["statistic"] == "spearman")].iloc[0]
+    values = scores[(scores["axis"] == "across_individuals") & (scores["statistic"] == "spearman")]
+    q = stats.false_discovery_control(values["p"])
+    assert row["n_constant"] == 1
+    assert row["n_significant_positive"] == int(((q <= 0.05) & (values["value"] > 0)).sum())
+    write_table(table, tmp_path / "summary.tsv")
+    pd.testing.assert_frame_equal(read_table(tmp_path / "summary.tsv", **TYPES), table, check_exact=True)
+
+
+def test_nothing_scored() -> None:
+    scores, limits = by_hand()
+    row = summarise(scores.iloc[[4]], limits.assign(lower=NAN, upper=NAN)).iloc[0]
+    assert np.isnan(row["mean"])
+    assert (row["n_units"], row["n_not_scored"], row["n_significant_positive"]) == (0, 1, 0)
+
+
+def test_faults_are_told() -> None:
+    scores, limits = by_hand()
+    with pytest.raises(InputError, match="intervals of m not found"):
+        summarise(scores, limits.assign(model="other"))
+    with pytest.raises(InputError, match="intervals of m occur more than once"):
+        summarise(scores, pd.concat([limits, limits]))
+    with pytest.raises(InputError, match="scores of m occur more than once"):
+        summarise(pd.concat([scores, scores]), limits)

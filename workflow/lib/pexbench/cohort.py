@@ -1,0 +1,156 @@
+"""People: the sample table and measured expression."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pexbench.errors import InputError, listing
+from pexbench.files import read_table
+from pexbench.genes import without_version
+from pexbench.names import valid_name
+
+#: Columns of expression tables that describe the gene; every other column is a person.
+GENE_COLUMNS = {"chr", "chrom", "contig", "start", "end", "tss", "strand", "length", "symbol", "pid", "gid", "id"}
+#: Names under which tables call the gene id, best first.
+ID_COLUMNS = ("gene_id", "gene", "targetid", "gid", "pid", "id", "name")
+
+
+def read_samples(path: str | Path) -> pd.DataFrame:
+    """Read a sample table.
+
+    Args:
+        path: whitespace- or tab-separated with a header that has the column ``sample``; further columns are kept.
+
+    Returns:
+        Table with the column ``sample`` (text), one row per person, in the file's order.
+
+    Raises:
+        InputError: no such column, a person twice, or a name with unsafe characters.
+    """
+    table = pd.read_csv(path, sep=r"\s+", dtype=str, keep_default_na=False, index_col=False)
+    if "sample" not in table.columns:
+        raise InputError(
+            f"{path}: column 'sample' not found, only {listing(table.columns)}; a sample table has a header with "
+            "'sample'; name the column of ids so."
+        )
+    repeated = table["sample"][table["sample"].duplicated()].unique()
+    if len(repeated):
+        raise InputError(
+            f"{path}: {listing(repeated)} occurs more than once; each person needs one row; remove the others."
+        )
+    check_sample_names(table["sample"], path)
+    return table
+
+
+def check_sample_names(names: pd.Series | list[str], where: str | Path) -> None:
+    """Refuse sample names that are unsafe as command arguments.
+
+    Raises:
+        InputError: a name has characters other than letters, digits, ``.``, ``_`` and ``-``.
+    """
+    wrong = [name for name in names if not valid_name(str(name))]
+    if wrong:
+        raise InputError(
+            f"{where}: sample name {listing(repr(name) for name in wrong)} has characters other than letters, digits, "
+            "'.', '_' and '-'; rename the sample in every input."
+        )
+
+
+def read_expression_rows(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read an expression table as it is: gene columns as text, people as numbers.
+
+    Args:
+        path: tab-separated or BED, plain or gzip, header line with sample names.
+
+    Returns:
+        ``(genes, values)``: ``genes`` has the columns that describe genes, lower-case, with ``gene_id`` (Ensembl
+        version removed), and ``contig``, ``tss`` (1-based, text) and ``strand`` where the table has them;
+        ``values`` is float64 [genes, people] with people's names as columns. Rows of both correspond.
+
+    Raises:
+        InputError: no gene id column, a person's column twice, or a value that is no number.
+    """
+    opener = gzip.open if str(path).endswith(".gz") else open
+    with opener(path, "rt") as handle:
+        header = handle.readline().rstrip("\n").lstrip("#").split("\t")
+        names = [name.strip() for name in header]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise InputError(
+                f"{path}: column {listing(repeated)} occurs more than once in the header; each person needs one "
+                "column; remove the others."
+            )
+        table = pd.read_csv(handle, sep="\t", dtype=str, keep_default_na=False, header=None, names=names)
+    lower = {name.lower(): name for name in names}
+    id_column = next((lower[name] for name in ID_COLUMNS if name in lower), None)
+    if id_column is None:
+        raise InputError(
+            f"{path}: no column of gene ids among {listing(names)}; it may be called {', '.join(ID_COLUMNS)}; "
+            "rename it."
+        )
+    about = [name for name in names if name == id_column or name.lower() in GENE_COLUMNS]
+    people = [name for name in names if name not in about]
+    check_sample_names(people, path)
+    genes = table[about].rename(columns={name: name.lower() for name in about if name != id_column})
+    genes = genes.rename(columns={id_column: "gene_id", "chr": "contig", "chrom": "contig"})
+    genes["gene_id"] = [without_version(value) for value in genes["gene_id"]]
+    if "start" in genes and "end" in genes and "tss" not in genes:
+        # BED of FastQTL and its kin: [start, end) is the single base of the TSS.
+        genes["tss"] = genes["end"]
+    try:
+        values = table[people].astype(np.float64)
+    except ValueError as fault:
+        raise InputError(
+            f"{path}: {fault} in a person's column; finite numbers are allowed; correct the table, or name columns "
+            f"that describe genes one of {', '.join(sorted(GENE_COLUMNS))}."
+        ) from None
+    return genes, values
+
+
+def read_expression(path: str | Path) -> pd.DataFrame:
+    """Read measured expression.
+
+    Args:
+        path: see :func:`read_expression_rows`.
+
+    Returns:
+        float64, genes x people; index ``gene_id`` (Ensembl version removed), columns sample names.
+
+    Raises:
+        InputError: as :func:`read_expression_rows`, and for a gene that occurs twice.
+    """
+    genes, values = read_expression_rows(path)
+    repeated = genes["gene_id"][genes["gene_id"].duplicated()].unique()
+    if len(repeated):
+        raise InputError(
+            f"{path}: gene {listing(repeated)} occurs more than once (after removing the Ensembl version); each gene "
+            "needs one row; remove or merge the others."
+        )
+    values.index = pd.Index(genes["gene_id"], name="gene_id")
+    return values
+
+
+def usable_rows(values: pd.DataFrame) -> pd.Series:
+    """Why rows of an expression table cannot be scored.
+
+    Args:
+        values: float64, genes x people, already reduced to the people of the run.
+
+    Returns:
+        Text by gene: empty where the row is usable, else ``"not finite"`` or ``"the same for everyone"``.
+    """
+    array = values.to_numpy()
+    finite = np.isfinite(array).all(axis=1)
+    constant = np.zeros(len(array), dtype=bool)
+    constant[finite] = np.ptp(array[finite], axis=1) == 0
+    reason = np.where(~finite, "expression not finite", np.where(constant, "expression the same for everyone", ""))
+    return pd.Series(reason, index=values.index, dtype=str)
+
+
+def read_run_samples(path: str | Path) -> list[str]:
+    """Names of the run's people, from the table that ``check_inputs`` wrote."""
+    return list(read_table(path)["sample"])

@@ -1,0 +1,145 @@
+"""Figures: one file each.
+
+A module of this package with a :class:`FigureCard` named ``FIGURE`` and a function ``draw`` is found by itself; a
+function ``table`` beside them gives the numbers that the figure shows.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pexbench.errors import InputError, listing
+from pexbench.files import write_table
+
+
+@dataclass(frozen=True)
+class FigureCard:
+    """Card of a figure.
+
+    Attributes:
+        name: key and file name.
+        title: one line, says what is shown.
+        caption: what every mark means, one paragraph.
+    """
+
+    name: str
+    title: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class FigureData:
+    """Everything a figure may show.
+
+    Attributes:
+        scores: long table of all models (``scores.COLUMNS``).
+        summary: table of ``scores.summary.summarise``.
+        predictions: by model, in the order of the figures: columns ``gene_id``, ``sample``, ``prediction``.
+        expression_individuals: genes x samples, as scored across individuals.
+        expression_genes: genes x samples, as scored across genes.
+        genes: readable label by gene id.
+        run_title: name of the run, printed on every figure.
+        notes: remarks printed on every figure, for example that the cohort is simulated.
+        controls: models drawn in grey.
+        labels: readable name by model, where it differs from the model's name.
+    """
+
+    scores: pd.DataFrame
+    summary: pd.DataFrame
+    predictions: Mapping[str, pd.DataFrame]
+    expression_individuals: pd.DataFrame
+    expression_genes: pd.DataFrame
+    genes: Mapping[str, str]
+    run_title: str
+    notes: Sequence[str] = ()
+    controls: Sequence[str] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def models(self) -> list[str]:
+        """Models in the order of the figures."""
+        return list(self.predictions)
+
+    def label(self, model: str) -> str:
+        """Readable name of a model."""
+        return self.labels.get(model, model.replace("_", " "))
+
+    def gene_label(self, gene_id: str) -> str:
+        """Readable name of a gene."""
+        return self.genes.get(gene_id) or gene_id
+
+    def chosen(
+        self, table: pd.DataFrame, model: str, axis: str, metric: str, statistic: str = "spearman"
+    ) -> pd.DataFrame:
+        """Rows of ``scores`` or ``summary`` of one model, axis, metric and statistic."""
+        return table[
+            (table["model"] == model)
+            & (table["axis"] == axis)
+            & (table["metric"] == metric)
+            & (table["statistic"] == statistic)
+        ]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered figure: its card, how to draw it, and the numbers it shows where it tells them."""
+
+    card: FigureCard
+    draw: Callable[[FigureData], Figure]
+    table: Callable[[FigureData], pd.DataFrame] | None
+
+
+def figures() -> dict[str, Entry]:
+    """Every figure of this package by name, sorted.
+
+    Raises:
+        InputError: two files give their figure the same name.
+    """
+    found: dict[str, Entry] = {}
+    for info in sorted(pkgutil.iter_modules(__path__), key=lambda item: item.name):
+        module = importlib.import_module(f"{__name__}.{info.name}")
+        card = getattr(module, "FIGURE", None)
+        if card is None:
+            continue
+        if card.name in found:
+            raise InputError(
+                f"figures/{info.name}.py: figure {card.name!r} is defined in another file too; names must differ; "
+                "rename one of them."
+            )
+        found[card.name] = Entry(card, module.draw, getattr(module, "table", None))
+    return dict(sorted(found.items()))
+
+
+def write_figure(name: str, data: FigureData, folder: str | Path) -> list[Path]:
+    """Draw one figure and write ``<name>.pdf``, ``.svg``, ``.png``, and ``<name>.tsv`` with the numbers it shows.
+
+    Args:
+        name: a registered figure.
+        data: what to show.
+        folder: where the files go.
+
+    Returns:
+        The files written.
+
+    Raises:
+        InputError: there is no such figure.
+    """
+    from pexbench.figures.style import save
+
+    known = figures()
+    if name not in known:
+        raise InputError(f"figure {name!r} not found; there are {listing(known, 20)}; correct the name.")
+    entry = known[name]
+    stem = Path(folder) / name
+    paths = save(entry.draw(data), stem)
+    if entry.table is not None:
+        paths.append(Path(f"{stem}.tsv"))
+        write_table(entry.table(data), paths[-1])
+    return paths

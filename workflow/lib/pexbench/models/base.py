@@ -1,0 +1,171 @@
+"""What every model's adapter is: sequences as codes in, one float32 per sequence out.
+
+Imports the standard library and numpy only, because adapters also run where nothing but their framework exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pexbench.errors import InputError, listing
+
+if TYPE_CHECKING:
+    from pexbench.models.card import Card
+
+#: Codes 0..3 are A, C, G, T; this one is N and everything else.
+UNKNOWN = 4
+
+
+class Adapter:
+    """A model, loaded and ready to predict.
+
+    A model's module defines a subclass called ``Model`` that loads its weights in ``__init__`` (after
+    ``super().__init__(...)``) and implements :meth:`forward`. Callers use :meth:`predict` and :meth:`predict_gene`,
+    which check what goes in and what comes out.
+
+    Attributes:
+        card: the model's card.
+        device: ``cpu`` or the framework's name of another device.
+        options: values of all options of the card: those given, else their defaults.
+    """
+
+    def __init__(
+        self,
+        card: Card,
+        weights: Mapping[str, Path],
+        *,
+        device: str = "cpu",
+        options: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
+        """Keep the settings.
+
+        Args:
+            card: the model's card.
+            weights: weight files by the adapter's name for each.
+            device: where to compute.
+            options: values for some of the card's options.
+
+        Raises:
+            InputError: an option is unknown or its value has another type than its default.
+        """
+        self.card = card
+        self.device = device
+        self.options = card.settings(options)
+        self._weights = {name: Path(path) for name, path in weights.items()}
+
+    def predict(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Predict sequences.
+
+        Args:
+            codes: uint8 [N, L], 0..3 = A, C, G, T and 4 = anything else, in the model's orientation, L the card's
+                input length; N may be 0.
+
+        Returns:
+            float32 [N], in the unit of the card's output.
+
+        Raises:
+            InputError: codes of another type, length or value, or a prediction that is no finite number.
+        """
+        check_codes(codes, self.card)
+        return self._checked(self.forward(codes) if len(codes) else np.zeros(0, np.float32), len(codes))
+
+    def predict_gene(self, gene_id: str, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Predict sequences of one gene; the same as :meth:`predict` unless the model is cross-fitted.
+
+        Args:
+            gene_id: the gene's id in the gene table.
+            codes: as in :meth:`predict`.
+
+        Returns:
+            float32 [N].
+
+        Raises:
+            InputError: as in :meth:`predict`.
+        """
+        check_codes(codes, self.card)
+        result = self.forward_gene(gene_id, codes) if len(codes) else np.zeros(0, np.float32)
+        return self._checked(result, len(codes))
+
+    def forward(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The model itself: checked codes uint8 [N, L], N at least 1, to float32 [N]; every model implements it."""
+        raise NotImplementedError(f"{type(self).__module__}: class Model must implement forward(codes)")
+
+    def forward_gene(self, gene_id: str, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The model for one gene; a cross-fitted model overrides it, so that no gene is predicted by itself."""
+        return self.forward(codes)
+
+    def weights_file(self, name: str) -> Path:
+        """The weight file by the adapter's name for it.
+
+        Raises:
+            InputError: no file of that name was given, or it is not there.
+        """
+        if name not in self._weights:
+            raise InputError(
+                f"model {self.card.name}: weights {name!r} not given (given: {listing(self._weights) or 'none'}); "
+                "this model needs them; add the file to the call or to the card's network."
+            )
+        path = self._weights[name]
+        if not path.is_file():
+            raise InputError(f"{path}: weights of model {self.card.name} not found; fetch or train them first.")
+        return path
+
+    def _checked(self, result: object, count: int) -> NDArray[np.float32]:
+        """Refuse a result that is not one finite float32 per sequence."""
+        found = f"{getattr(result, 'dtype', type(result).__name__)} {list(getattr(result, 'shape', []))}"
+        if not isinstance(result, np.ndarray) or result.dtype != np.float32 or result.shape != (count,):
+            raise InputError(
+                f"model {self.card.name} gave {found} for {count} sequences; a numpy array float32 [{count}] is "
+                "allowed; correct the adapter."
+            )
+        wrong = int(np.count_nonzero(~np.isfinite(result)))
+        if wrong:
+            raise InputError(
+                f"model {self.card.name} gave no finite number for {wrong} of {count} sequences; every prediction "
+                "must be finite; check the weights and the adapter."
+            )
+        return result
+
+
+def check_codes(codes: NDArray[np.uint8], card: Card) -> None:
+    """Refuse sequences that are not uint8 [N, L] with values 0..4.
+
+    Args:
+        codes: what a caller passed.
+        card: its input length is L.
+
+    Raises:
+        InputError: wrong type, number of axes, length or values.
+    """
+    allowed = f"a numpy array uint8 [N, {card.input.length}] with values 0 to {UNKNOWN}"
+    found = ""
+    if not isinstance(codes, np.ndarray):
+        found = type(codes).__name__
+    elif codes.dtype != np.uint8 or codes.ndim != 2 or codes.shape[1] != card.input.length:
+        found = f"{codes.dtype} {list(codes.shape)}"
+    elif codes.size and codes.max() > UNKNOWN:
+        found = f"the value {int(codes.max())}"
+    if found:
+        raise InputError(f"input of model {card.name}: {found} found; {allowed} is allowed; encode the sequences anew.")
+
+
+def one_hot(codes: NDArray[np.uint8], order: str = "ACGT") -> NDArray[np.float32]:
+    """One-hot encoding.
+
+    Args:
+        codes: uint8 [N, L], 0..3 = A, C, G, T, 4 = anything else.
+        order: the letters of the channels.
+
+    Returns:
+        float32 [N, L, 4]; code 4 is a row of zeros.
+    """
+    rows = np.zeros((UNKNOWN + 1, 4), np.float32)
+    for code, letter in enumerate("ACGT"):
+        rows[code, order.index(letter)] = 1
+    return rows[codes]

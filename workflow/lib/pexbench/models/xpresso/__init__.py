@@ -1,0 +1,1 @@
+"""Xpresso: expression level from 10,500 bp around the TSS."""

@@ -1,0 +1,100 @@
+"""Xpresso in PyTorch: the published network, computed from the layers its file describes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from pexbench.errors import InputError
+from pexbench.models.base import Adapter
+from pexbench.models.card import Card
+from pexbench.models.xpresso.published import Layer, read_published
+
+
+class Model(Adapter):
+    """Xpresso in float32, TF32 off; half-life features are 0.
+
+    On the CPU each sequence is computed by itself: its activations then stay in the processor's cache, which is
+    faster than any batch, and a result cannot depend on which other sequences were in the batch, not even in its
+    last bit. On a GPU the batch is computed as one.
+    """
+
+    def __init__(
+        self,
+        card: Card,
+        weights: Mapping[str, Path],
+        *,
+        device: str = "cpu",
+        options: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
+        """Read the network; ``weights`` holds the published file as ``network``."""
+        super().__init__(card, weights, device=device, options=options)
+        network = read_published(self.weights_file("network"), card.input.length)
+        try:
+            self._device = torch.device(device)
+            torch.empty(0, device=self._device)
+        except (RuntimeError, AssertionError) as error:
+            raise InputError(
+                f"device {device!r} cannot be used by PyTorch ({str(error).splitlines()[0]}); cpu, or cuda on a "
+                "machine with a GPU and a PyTorch built for it, is allowed; correct the configuration."
+            ) from error
+        self._network = network
+        self._parameters = {
+            layer.name: {name: self._put(layer, name) for name in layer.parameters} for layer in network.layers
+        }
+
+    def forward(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Predict; see :class:`pexbench.models.base.Adapter`."""
+        parts = torch.from_numpy(np.ascontiguousarray(codes)).split(1 if self._device.type == "cpu" else len(codes))
+        cudnn = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+        before = torch.backends.cuda.matmul.allow_tf32
+        torch.backends.cuda.matmul.allow_tf32 = False
+        try:
+            with torch.inference_mode(), cudnn:
+                result = torch.cat([self._run(part.to(self._device)).cpu() for part in parts])
+        finally:
+            torch.backends.cuda.matmul.allow_tf32 = before
+        return np.asarray(result.numpy(), dtype=np.float32)
+
+    def _run(self, codes: Tensor) -> Tensor:
+        """Codes uint8 [N, L] through every layer; sequences lie as [N, channels, steps] on the way. Gives [N]."""
+        letters = torch.arange(4, dtype=torch.uint8, device=codes.device)
+        values = {
+            self._network.sequence: (codes[:, None, :] == letters[None, :, None]).to(torch.float32),
+            self._network.features: torch.zeros(
+                len(codes), self._network.feature_count, dtype=torch.float32, device=codes.device
+            ),
+        }
+        for layer in self._network.layers:
+            if layer.kind != "InputLayer":
+                values[layer.name] = self._layer(layer, [values[name] for name in layer.inputs])
+        return values[self._network.output][:, 0]
+
+    def _layer(self, layer: Layer, inputs: list[Tensor]) -> Tensor:
+        """One layer."""
+        own, x = self._parameters[layer.name], inputs[0]
+        if layer.kind == "Conv1D":
+            x = functional.conv1d(functional.pad(x, layer.pad), own["kernel"], own["bias"])
+        elif layer.kind == "MaxPooling1D":
+            x = functional.max_pool1d(x, layer.size, layer.stride)
+        elif layer.kind == "Flatten":
+            x = x.transpose(1, 2).flatten(1)  # Keras flattens steps first, channels last
+        elif layer.kind == "Concatenate":
+            x = torch.cat(inputs, dim=1)
+        elif layer.kind == "Dense":
+            x = functional.linear(x, own["kernel"], own["bias"])
+        return functional.relu(x) if layer.activation == "relu" else x
+
+    def _put(self, layer: Layer, name: str) -> Tensor:
+        """A parameter in PyTorch's layout ([out, in, width] or [out, in]) on the device."""
+        array = layer.parameters[name]
+        if name == "kernel":
+            array = np.ascontiguousarray(array.T)
+        return torch.from_numpy(array).to(self._device)

@@ -1,0 +1,126 @@
+"""What the Snakefile must know before any job: settings that fit together, shards, where inputs lie.
+
+Standard library only: it runs each time the workflow is parsed.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pexbench.errors import InputError, listing
+from pexbench.names import valid_name
+from pexbench.models.card import Card
+
+
+class GeneRow(NamedTuple):
+    """What sharding needs of a gene: id, contig, TSS (1-based)."""
+
+    gene_id: str
+    contig: str
+    tss: int
+
+
+def check_settings(config: Mapping[str, Any], cards: Mapping[str, Card]) -> None:
+    """Refuse settings that contradict each other (types and unknown keys are the schema's work).
+
+    Args:
+        config: the configuration with defaults filled in.
+        cards: model card by name of the model in the run.
+
+    Raises:
+        InputError: one sentence naming the key.
+    """
+    if bool(config.get("simulation")) == bool(config.get("inputs")):
+        found = "both" if config.get("simulation") else "neither"
+        raise InputError(
+            f"configuration: {found} of 'simulation' and 'inputs' given; a run has exactly one of them; remove or add one."
+        )
+    inputs = config.get("inputs")
+    if inputs and bool(inputs.get("genes")) == bool(inputs.get("gene_sources")):
+        raise InputError(
+            "configuration: inputs.genes and inputs.gene_sources: exactly one of them is needed; name a gene table or "
+            "the files to make it from."
+        )
+    names = [*cards, *config["baselines"], *config["controls"]]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise InputError(
+            f"configuration: {listing(repeated)} is the name of a model and of a baseline or control; each needs its "
+            "own name; rename the model."
+        )
+    reserved = sorted(set(names) & RESERVED)
+    if reserved:
+        raise InputError(f"configuration: a model is called {listing(reserved)}, which is a target rule; rename it.")
+    control_model = config.get("control_model")
+    if control_model and control_model not in cards:
+        raise InputError(
+            f"configuration: control_model is {control_model!r}; the run's models are {listing(cards)}; choose one."
+        )
+    if config["controls"] and not cards:
+        raise InputError("configuration: controls need a model; add one under 'models' or set 'controls: []'.")
+    flank = config["variants"]["flank"]
+    for name, card in cards.items():
+        rule = card.window_rule()
+        reach = max(max(index, rule.length - 1 - index) for index in (rule.tss_index_plus, rule.tss_index_minus))
+        if reach > flank:
+            raise InputError(
+                f"configuration: model {name} reads {reach} bp from the TSS, variants.flank is {flank}; variants beyond "
+                f"it would be missed; set variants.flank to at least {reach}."
+            )
+
+
+#: Target rules; no model may be called so.
+RESERVED = {"all", "figures", "prepare", "haplotypes", "scores", "check_inputs", "simulate", "help"}
+
+
+def read_gene_rows(path: str | Path) -> list[GeneRow]:
+    """Ids and places of a gene table, for sharding; the full checks are those of ``check_inputs``."""
+    with open(path, newline="") as handle:
+        reader = csv.DictReader(handle, delimiter="\t")
+        need = {"gene_id", "contig", "tss"}
+        if not need <= set(reader.fieldnames or ()):
+            raise InputError(
+                f"{path}: columns are {listing(reader.fieldnames or ['none'])}; a gene table has gene_id, symbol, "
+                "contig, tss, strand (tab-separated); correct it."
+            )
+        rows = []
+        for row in reader:
+            if not valid_name(row["gene_id"]) or not row["tss"].isdigit():
+                raise InputError(
+                    f"{path}: line {reader.line_num}: gene_id {row['gene_id']!r}, tss {row['tss']!r}; an id of letters, "
+                    "digits, '.', '_', '-' and a whole number are allowed; correct the line."
+                )
+            rows.append(GeneRow(row["gene_id"], row["contig"], int(row["tss"])))
+    return rows
+
+
+def shards(rows: Sequence[GeneRow], size: int) -> dict[str, list[str]]:
+    """Blocks of neighbouring genes on one contig.
+
+    Args:
+        rows: genes in any order.
+        size: genes per shard; with 1 a shard carries its gene's name.
+
+    Returns:
+        Gene ids by shard name, ordered by contig and position.
+    """
+    contigs: dict[str, list[GeneRow]] = {}
+    for row in rows:
+        contigs.setdefault(row.contig, []).append(row)
+    blocks: dict[str, list[str]] = {}
+    for contig in sorted(contigs):
+        ordered = sorted(contigs[contig], key=lambda row: (row.tss, row.gene_id))
+        for number, start in enumerate(range(0, len(ordered), size), start=1):
+            block = [row.gene_id for row in ordered[start : start + size]]
+            blocks[block[0] if size == 1 else f"{contig}_{number:04d}"] = block
+    return blocks
+
+
+def settings_json(config: Mapping[str, Any]) -> str:
+    """The scientific settings of a run as one line of JSON; how fast and from where is left out."""
+    kept = {key: value for key, value in config.items() if key not in ("inference", "mirror")}
+    return json.dumps(kept, sort_keys=True)

@@ -1,0 +1,267 @@
+"""Scores: how well predictions agree with measurements.
+
+One file per metric: a module of this package that holds a :class:`Metric` named ``METRIC`` is found by itself.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pexbench.errors import InputError, listing
+from pexbench.files import read_table
+from pexbench.scores.correlation import STATISTICS, correlate
+
+Floats = npt.NDArray[np.float64]
+
+AXES = ("across_individuals", "across_genes_reference", "across_genes_personal")
+#: Columns of the long table of scores, one row per unit (gene, person or ``reference``) and statistic.
+COLUMNS = ("model", "metric", "axis", "unit_id", "statistic", "value", "n", "p", "lower", "upper", "note")
+#: How to read the columns of the long table that are not text.
+TYPES = {"value": float, "n": "int64", "p": float, "lower": float, "upper": float}
+
+
+@dataclass(frozen=True)
+class ScoreInputs:
+    """What one model predicted and what was measured; joined by name, so the order of rows and columns is free.
+
+    Attributes:
+        model: name of the model.
+        personal: columns ``gene_id``, ``sample``, ``prediction`` (float32, ranked as stored), one row per pair.
+        reference: columns ``gene_id``, ``prediction``; None for a model without a reference prediction.
+        expression_individuals: genes x samples, float64, for scores across individuals (for example
+            inverse-normal per gene); NaN where not measured.
+        expression_genes: genes x samples, float64, comparable between genes (for example RPKM); NaN where
+            not measured.
+        expression_genes_logged: whether ``expression_genes`` is on a log scale already.
+    """
+
+    model: str
+    personal: pd.DataFrame
+    reference: pd.DataFrame | None
+    expression_individuals: pd.DataFrame
+    expression_genes: pd.DataFrame
+    expression_genes_logged: bool = False
+
+
+@dataclass(frozen=True)
+class Block:
+    """Pairs to be correlated: each row is one unit, scored over the members in the columns.
+
+    Attributes:
+        axis: one of :data:`AXES`.
+        units: names of the rows, for example gene ids.
+        members: names of the columns, for example samples.
+        member_noun: what a member is, for notes: ``people`` or ``genes``.
+        predicted: float64 [units, members], NaN where not predicted.
+        measured: float64 [units, members], NaN where not measured.
+        measured_for_pearson: the same on the scale that Pearson needs; None: as ``measured``.
+        absent: by unit, why it has no measurement at all.
+        note: put on every row, for example how many members were left out and why.
+    """
+
+    axis: str
+    units: tuple[str, ...]
+    members: tuple[str, ...]
+    member_noun: str
+    predicted: Floats
+    measured: Floats
+    measured_for_pearson: Floats | None = None
+    absent: str = "no measurement"
+    note: str = ""
+
+    def measured_by(self, statistic: str) -> Floats:
+        """The measurements on the scale that a statistic uses."""
+        if statistic == "pearson" and self.measured_for_pearson is not None:
+            return self.measured_for_pearson
+        return self.measured
+
+
+@dataclass(frozen=True)
+class Metric:
+    """Card of a metric.
+
+    Attributes:
+        name: key in tables, letters, digits and ``_``.
+        label: readable name.
+        range: least and greatest possible value.
+        direction: ``higher`` or ``lower`` is better.
+        reference: where it is described, a DOI.
+        score: gives the rows of the long table (:data:`COLUMNS`).
+        blocks: for correlations, the pairs behind the rows, from which two-way intervals of means are
+            bootstrapped; None: means get intervals from resampling units alone.
+    """
+
+    name: str
+    label: str
+    range: tuple[float, float]
+    direction: str
+    reference: str
+    score: Callable[[ScoreInputs], pd.DataFrame]
+    blocks: Callable[[ScoreInputs], list[Block]] | None = None
+
+
+def correlation_metric(name: str, label: str, reference: str, blocks: Callable[[ScoreInputs], list[Block]]) -> Metric:
+    """A metric that is the Spearman and Pearson correlation of each row of some blocks."""
+
+    def score(inputs: ScoreInputs) -> pd.DataFrame:
+        return pd.concat([_rows(inputs.model, name, block) for block in blocks(inputs)], ignore_index=True)
+
+    return Metric(name, label, (-1.0, 1.0), "higher", reference, score, blocks)
+
+
+def _rows(model: str, metric: str, block: Block) -> pd.DataFrame:
+    """Correlate one block and lay it out as rows of the long table."""
+    tables = []
+    for statistic in STATISTICS:
+        found = correlate(block.predicted, block.measured_by(statistic), statistic, block.member_noun)
+        absent = np.isnan(block.measured).all(axis=1)
+        notes = [
+            "; ".join(part for part in (block.absent if none else note, block.note) if part)
+            for note, none in zip(found.note, absent, strict=True)
+        ]
+        columns = {
+            "model": model,
+            "metric": metric,
+            "axis": block.axis,
+            "unit_id": list(block.units),
+            "statistic": statistic,
+            "value": found.value,
+            "n": found.n,
+            "p": found.p,
+            "lower": found.lower,
+            "upper": found.upper,
+            "note": notes,
+        }
+        tables.append(pd.DataFrame(columns, columns=list(COLUMNS)))
+    return pd.concat(tables, ignore_index=True)
+
+
+def metrics() -> dict[str, Metric]:
+    """Every metric of this package by name, sorted.
+
+    Raises:
+        InputError: two files give their metric the same name.
+    """
+    found: dict[str, Metric] = {}
+    origin: dict[str, str] = {}
+    for module_info in sorted(pkgutil.iter_modules(__path__), key=lambda info: info.name):
+        metric = getattr(importlib.import_module(f"{__name__}.{module_info.name}"), "METRIC", None)
+        if metric is None:
+            continue
+        if metric.name in found:
+            raise InputError(
+                f"scores/{module_info.name}.py: metric {metric.name!r} is also defined in "
+                f"scores/{origin[metric.name]}.py; names must differ; rename one of them."
+            )
+        found[metric.name], origin[metric.name] = metric, module_info.name
+    return dict(sorted(found.items()))
+
+
+def score_model(inputs: ScoreInputs) -> pd.DataFrame:
+    """All scores of one model.
+
+    Args:
+        inputs: predictions and measurements.
+
+    Returns:
+        Long table with the columns :data:`COLUMNS`. A unit that cannot be scored keeps its row, with value NaN
+        and the reason in ``note``.
+
+    Raises:
+        InputError: tables repeat a name, predictions are not finite, or no name is shared.
+    """
+    return pd.concat([metric.score(inputs) for metric in metrics().values()], ignore_index=True)
+
+
+def read_scores(path: str | Path) -> pd.DataFrame:
+    """Read a long table of scores as written by ``files.write_table``."""
+    return read_table(path, **TYPES)
+
+
+def personal_matrix(inputs: ScoreInputs) -> pd.DataFrame:
+    """Personal predictions as genes x samples, both sorted by name; NaN where a pair was not predicted.
+
+    Raises:
+        InputError: a column is absent, there are no rows, a pair occurs twice, or a prediction is not finite.
+    """
+    table = inputs.personal
+    _check_predictions(table, ["gene_id", "sample"], f"personal predictions of {inputs.model}")
+    return table.pivot(index="gene_id", columns="sample", values="prediction").sort_index(axis=0).sort_index(axis=1)
+
+
+def reference_series(inputs: ScoreInputs) -> pd.Series[float] | None:
+    """Reference predictions by gene, sorted by name; None where the model has none."""
+    table = inputs.reference
+    if table is None or table.empty:
+        return None
+    _check_predictions(table, ["gene_id"], f"reference predictions of {inputs.model}")
+    return table.set_index("gene_id")["prediction"].sort_index()
+
+
+def _check_predictions(table: pd.DataFrame, keys: list[str], what: str) -> None:
+    absent = [column for column in [*keys, "prediction"] if column not in table.columns]
+    if absent:
+        raise InputError(
+            f"{what}: column(s) {listing(absent)} not found; the table needs {', '.join([*keys, 'prediction'])}; "
+            "predict again."
+        )
+    if table.empty:
+        raise InputError(f"{what}: the table has no rows; at least one gene and person is needed; predict again.")
+    repeated = table.loc[table.duplicated(keys), keys]
+    if len(repeated):
+        pairs = (" of ".join(map(str, row[::-1])) for row in repeated.itertuples(index=False, name=None))
+        raise InputError(
+            f"{what}: {listing(pairs)} occurs more than once; one row per {' and '.join(keys)} is allowed; "
+            "remove the duplicates."
+        )
+    broken = table.loc[~np.isfinite(table["prediction"].to_numpy(dtype=np.float64)), keys]
+    if len(broken):
+        pairs = (" of ".join(map(str, row[::-1])) for row in broken.itertuples(index=False, name=None))
+        raise InputError(
+            f"{what}: {len(broken)} prediction(s) are not finite numbers ({listing(pairs)}); only finite numbers "
+            "are allowed; mend the model's adapter and predict again."
+        )
+
+
+def check_expression(matrix: pd.DataFrame, what: str) -> None:
+    """Refuse a matrix that names a gene or person twice or holds an infinite value.
+
+    Raises:
+        InputError: see above.
+    """
+    for names, noun in ((matrix.index, "gene"), (matrix.columns, "sample")):
+        if not names.is_unique:
+            raise InputError(
+                f"{what}: {noun} {listing(names[names.duplicated()].unique())} occurs more than once; each {noun} "
+                "needs one place; remove the duplicates."
+            )
+    infinite = np.isinf(matrix.to_numpy(dtype=np.float64)).any(axis=1)
+    if infinite.any():
+        raise InputError(
+            f"{what}: gene {listing(matrix.index[infinite])} has infinite values; finite numbers, or NaN for not "
+            "measured, are allowed; correct the matrix."
+        )
+
+
+def shared_samples(predicted: pd.DataFrame, expression: pd.DataFrame, model: str, what: str) -> list[str]:
+    """People that were both predicted and measured, sorted by name.
+
+    Raises:
+        InputError: there is nobody.
+    """
+    both = sorted(set(predicted.columns) & set(expression.columns))
+    if not both:
+        raise InputError(
+            f"{what}: none of the {len(predicted.columns)} people predicted by {model} "
+            f"({listing(sorted(predicted.columns), 3)}) is among the {len(expression.columns)} measured "
+            f"({listing(sorted(expression.columns), 3)}); the names must match; correct the sample names."
+        )
+    return both

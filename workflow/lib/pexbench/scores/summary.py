@@ -1,0 +1,125 @@
+"""One row per model and score: means, intervals, and how many genes or people stand behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import stats
+
+from pexbench.errors import InputError, listing
+from pexbench.scores.correlation import CONSTANT_PREDICTION
+
+KEYS = ["model", "metric", "axis", "statistic"]
+COLUMNS = (
+    *KEYS,
+    "mean",
+    "lower",
+    "upper",
+    "median",
+    "mean_absolute",
+    "mean_not_constant",
+    "n_units",
+    "n_constant",
+    "n_not_scored",
+    "n_per_unit",
+    "share_positive",
+    "n_significant_positive",
+    "n_significant_negative",
+    "note",
+)
+TYPES = {
+    **dict.fromkeys(
+        ("mean", "lower", "upper", "median", "mean_absolute", "mean_not_constant", "n_per_unit", "share_positive"),
+        float,
+    ),
+    **dict.fromkeys(
+        ("n_units", "n_constant", "n_not_scored", "n_significant_positive", "n_significant_negative"), "int64"
+    ),
+}
+FALSE_DISCOVERY_RATE = 0.05
+
+
+def summarise(scores: pd.DataFrame, intervals: pd.DataFrame) -> pd.DataFrame:
+    """Summarise the scores of all models of a run.
+
+    Args:
+        scores: long tables of all models, one below the other (``scores.COLUMNS``).
+        intervals: tables of ``intervals.mean_intervals`` of the same models, one below the other.
+
+    Returns:
+        One row per model, metric, axis and statistic, models in the order of ``scores``:
+        ``mean`` with its 95 % interval ``lower``, ``upper``; ``median``; ``mean_absolute``, the mean of absolute
+        values; ``mean_not_constant``, the mean without constant predictions (which count as 0 in ``mean``);
+        ``n_units`` scored, of them ``n_constant``; ``n_not_scored``, reasons in ``note``; ``n_per_unit``, median
+        number of pairs; ``share_positive`` of the scored; ``n_significant_positive`` and ``_negative`` at a false
+        discovery rate of 5 % (Benjamini-Hochberg over the units of the row).
+
+    Raises:
+        InputError: a score occurs twice, or a mean has no interval, or two.
+    """
+    twice = scores.loc[scores.duplicated([*KEYS, "unit_id"]), "model"].unique()
+    if len(twice):
+        raise InputError(
+            f"scores of {listing(twice)} occur more than once; one table per model is allowed; give each model once."
+        )
+    order = {model: place for place, model in enumerate(scores["model"].unique())}
+    rows = [_row(dict(zip(KEYS, key, strict=True)), group) for key, group in scores.groupby(KEYS, sort=True)]
+    table = pd.DataFrame(rows)
+    repeated = intervals.loc[intervals.duplicated(KEYS), "model"].unique()
+    if len(repeated):
+        raise InputError(
+            f"intervals of {listing(repeated)} occur more than once; one table per model is allowed; "
+            "give each model once."
+        )
+    table = table.merge(intervals[[*KEYS, "lower", "upper"]], on=KEYS, how="left", indicator="found")
+    absent = table.loc[table["found"] != "both", "model"].unique()
+    if len(absent):
+        raise InputError(
+            f"intervals of {listing(absent)} not found; every scored model needs its table of intervals; "
+            "score the model again."
+        )
+    place = table["model"].map(order)
+    table = table.assign(place=place).sort_values(["place", *KEYS[1:]], kind="stable", ignore_index=True)
+    return table[list(COLUMNS)]
+
+
+def _row(key: dict[str, Hashable], group: pd.DataFrame) -> dict[str, object]:
+    scored = group[group["value"].notna()].sort_values("unit_id")
+    values = scored["value"].to_numpy(dtype=np.float64)
+    constant = scored["note"].str.startswith(CONSTANT_PREDICTION).to_numpy(dtype=bool)
+    significant = significant_units(scored["p"].to_numpy(dtype=np.float64))
+    reasons = group.loc[group["value"].isna(), "note"].value_counts().sort_index()
+    remarks = scored.loc[~constant & (scored["note"] != ""), "note"].unique()
+    some = len(values) > 0
+    return {
+        **key,
+        "mean": values.mean() if some else np.nan,
+        "median": np.median(values) if some else np.nan,
+        "mean_absolute": np.abs(values).mean() if some else np.nan,
+        "mean_not_constant": values[~constant].mean() if (~constant).any() else np.nan,
+        "n_units": len(values),
+        "n_constant": int(constant.sum()),
+        "n_not_scored": len(group) - len(values),
+        "n_per_unit": float(np.median(scored["n"])) if some else np.nan,
+        "share_positive": float((values > 0).mean()) if some else np.nan,
+        "n_significant_positive": int((significant & (values > 0)).sum()),
+        "n_significant_negative": int((significant & (values < 0)).sum()),
+        "note": "; ".join([*(f"{count} not scored: {reason}" for reason, count in reasons.items()), *sorted(remarks)]),
+    }
+
+
+def significant_units(p: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Which of many p values pass a false discovery rate of 5 % (Benjamini and Hochberg).
+
+    Args:
+        p: float64 [U], without NaN.
+
+    Returns:
+        bool [U].
+    """
+    if not len(p):
+        return np.zeros(0, dtype=bool)
+    return np.asarray(stats.false_discovery_control(p) <= FALSE_DISCOVERY_RATE)

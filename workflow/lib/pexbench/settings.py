@@ -1,0 +1,161 @@
+"""The settings of a run, typed once.
+
+The JSON schema (``workflow/schemas/config.schema.yaml``) and the table of keys in ``config/README.md`` are
+generated from this module by ``python -m pexbench write_schemas``; a test fails when they differ.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Strict(BaseModel):
+    """Settings refuse keys they do not know."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Simulation(Strict):
+    """A cohort made by the workflow itself (msprime); all of its inputs are then simulated."""
+
+    people: int = Field(200, ge=20, description="People to simulate.")
+    genes: int = Field(120, ge=4, description="Genes to simulate.")
+    seed: int = Field(1, ge=0, description="Seed of haplotypes, reference, effects and noise.")
+
+
+class Expression(Strict):
+    """Measured expression: tables with one row per gene, one column per person (BED or tab-separated)."""
+
+    across_individuals: str = Field(
+        description="Resource name or path. Scored across individuals; normalised per gene (e.g. inverse-normal)."
+    )
+    across_genes: str | None = Field(
+        None,
+        description="Resource name or path. Scored across genes (medians), e.g. RPKM. Default: the table above.",
+    )
+
+
+class Inputs(Strict):
+    """Where the data come from; every entry is the name of a resource in resources.tsv, or a path."""
+
+    reference: str = Field(description="FASTA, plain or gzip; contig names with or without 'chr'.")
+    genotypes: str = Field(
+        description="Phased VCF or BCF (bgzip). '{contig}' in the name stands for the gene table's contig: "
+        "one file per chromosome."
+    )
+    genes: str | None = Field(
+        None, description="Gene table: gene_id, symbol, contig, tss (1-based), strand. Or use gene_sources."
+    )
+    gene_sources: list[str] = Field(
+        [],
+        description="Files that place genes, best first: the paper's gene list (.csv), GENCODE (.gtf.gz), expression "
+        "BED with a strand column. Every gene with measured expression is placed by the first that has it.",
+    )
+    contigs: list[str] = Field([], description="With gene_sources: contigs to use (empty: all).")
+    samples: str | None = Field(
+        None,
+        description="Table with a column 'sample' (further columns are kept). Default: everyone with genotypes and "
+        "expression.",
+    )
+    expression: Expression = Field(description="Measured expression.")
+    region: str | None = Field(
+        None,
+        pattern=r"^[^:]+:\d+-\d+$",
+        description="contig:start-end, 1-based inclusive: where genotypes are complete, if the VCF is cut to a region. "
+        "Genes outside get their reference prediction only.",
+    )
+
+
+class Variants(Strict):
+    """Which variants build the haplotypes."""
+
+    indels: bool = Field(False, description="Keep indels and multi-base substitutions (the paper: SNPs only).")
+    multiallelics: bool = Field(False, description="Keep records with more than one ALT allele.")
+    flank: int = Field(
+        98304,
+        ge=1000,
+        description="bp on either side of a TSS whose variants are kept and are cis for the baselines (the paper's "
+        "197 kb). No model's window may reach further.",
+    )
+    genotyped_flank: int = Field(
+        7000, ge=0, description="bp on either side of a TSS that must lie in 'region' for personal predictions."
+    )
+    sequence_flank: int = Field(
+        7000, ge=0, description="bp on either side of a TSS that must lie on the reference; else the gene is dropped."
+    )
+    unphased: Literal["error", "iupac"] = Field(
+        "error", description="Unphased heterozygous genotypes: stop, or IUPAC codes as in the paper's command."
+    )
+    missing: Literal["error", "reference"] = Field(
+        "error", description="Missing genotypes: stop, or take the reference allele as bcftools consensus does."
+    )
+
+
+class Model(Strict):
+    """One model of the run; several may share a card with different options."""
+
+    card: str = Field(description="Name of a built-in model, or the path of a folder with card.yaml and adapter.")
+    implementation: str | None = Field(None, description="One the card lists (default: the card's first).")
+    network: str | None = Field(None, description="One of the card's trained networks (default: the card's).")
+    combine_haplotypes: Literal["mean", "mean_of_logs"] = Field(
+        "mean", description="A person's prediction from the two haplotypes' (means, or mean of natural logs)."
+    )
+    options: dict[str, Any] = Field({}, description="Options of the adapter; see the card.")
+
+
+class ElasticNet(Strict):
+    """Elastic net on cis SNP dosages, in the way of PrediXcan."""
+
+    l1_ratio: Annotated[float, Field(gt=0, le=1)] = Field(0.5, description="Share of the L1 penalty.")
+    min_maf: Annotated[float, Field(ge=0, lt=0.5)] = Field(0.05, description="Smallest minor allele frequency used.")
+    outer_folds: int = Field(5, ge=2, description="Folds of people for out-of-fold predictions (top SNP as well).")
+    inner_folds: int = Field(5, ge=2, description="Folds within each training part that choose the penalty.")
+
+
+class Scores(Strict):
+    """How predictions are compared with measurement."""
+
+    bootstrap: int = Field(1000, ge=100, description="Resamples of people and genes for the summary intervals.")
+
+
+class Inference(Strict):
+    """How predictions are computed; changes no result, reruns nothing."""
+
+    batch_size: int | None = Field(None, ge=1, description="Sequences per batch (default: the card's).")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one.")
+
+
+class Settings(Strict):
+    """All settings of one run; one configuration file is one run."""
+
+    run: Name = Field("demo", description="Name of the run; results lie in results/RUN.")
+    title: str = Field("", description="Heading of figures (default: the run's name).")
+    seed: int = Field(1, ge=0, description="Seed of folds, shuffles, bootstrap and haplotype checks.")
+    resources: str = Field("config/resources.tsv", description="Table of files to fetch: URL, sha256, size, licence.")
+    mirror: str | None = Field(
+        None, description="Folder looked into before any download (default: environment variable PEXBENCH_MIRROR)."
+    )
+    simulation: Simulation | None = Field(None, description="Simulate the cohort; then 'inputs' must be absent.")
+    inputs: Inputs | None = Field(None, description="Real inputs; then 'simulation' must be absent.")
+    variants: Variants = Field(default_factory=Variants, description="Which variants build the haplotypes.")
+    genes_per_shard: int = Field(10, ge=1, description="Neighbouring genes per job; 1 names each job by its gene.")
+    checked_haplotypes_per_shard: int = Field(
+        50, ge=1, description="Haplotypes per shard, drawn at random, compared with bcftools consensus."
+    )
+    models: dict[Name, Model] = Field(description="Sequence models by name.")
+    baselines: list[Literal["elastic_net", "top_snp"]] = Field(
+        ["elastic_net", "top_snp"], description="Genotype baselines."
+    )
+    controls: list[Literal["shuffled", "reference_only"]] = Field(
+        ["shuffled", "reference_only"],
+        description="Controls made from a model: another person's haplotypes; the reference for everyone.",
+    )
+    control_model: str | None = Field(None, description="The model behind the controls (default: the first).")
+    elastic_net: ElasticNet = Field(default_factory=ElasticNet, description="Settings of the baselines.")
+    scores: Scores = Field(default_factory=Scores, description="Settings of the scores.")
+    inference: Inference = Field(default_factory=Inference, description="Speed, not science.")

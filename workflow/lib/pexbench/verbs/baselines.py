@@ -1,0 +1,103 @@
+"""Verbs of the genotype baselines."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pexbench.verbs import common
+
+if TYPE_CHECKING:
+    from pexbench.baselines.shard import Fit
+
+LOG = logging.getLogger("pexbench.baselines")
+
+
+def train_elastic_net(arguments: argparse.Namespace) -> None:
+    """Elastic net on cis SNP dosages, nested cross-validation: every prediction is out of fold."""
+    from pexbench.baselines.elastic_net import Settings, predict_elastic_net
+    from pexbench.cohort import read_run_samples
+
+    samples = read_run_samples(arguments.samples)
+    settings = Settings(
+        maf=arguments.min_maf,
+        l1_ratio=arguments.l1_ratio,
+        n_folds=arguments.outer_folds,
+        n_inner=arguments.inner_folds,
+        seed=arguments.seed,
+    )
+
+    def fit(dosages: Any, variants: Any, measured: Any) -> tuple[Any, dict[str, object]]:
+        found = predict_elastic_net(dosages, variants, measured, samples, settings)
+        return found.prediction, {
+            "n_snps": found.n_snps,
+            "n_nonzero": ";".join(map(str, found.n_nonzero)),
+            "penalty": ";".join(f"{value:.6g}" for value in found.lambdas),
+        }
+
+    _run(arguments, samples, fit)
+
+
+def top_snp(arguments: argparse.Namespace) -> None:
+    """Best single cis SNP, chosen and fitted out of fold."""
+    from pexbench.baselines.top_snp import predict_top_snp
+    from pexbench.cohort import read_run_samples
+
+    samples = read_run_samples(arguments.samples)
+
+    def fit(dosages: Any, variants: Any, measured: Any) -> tuple[Any, dict[str, object]]:
+        found = predict_top_snp(
+            dosages, variants, measured, samples,
+            maf=arguments.min_maf, n_folds=arguments.outer_folds, seed=arguments.seed,
+        )
+        return found.prediction, {
+            "n_snps": found.n_snps,
+            "fold_variants": ";".join(found.fold_variants),
+            "best_variant": found.variant,
+            "best_r_in_sample": found.r,
+            "best_p_uncorrected": found.p,
+        }
+
+    _run(arguments, samples, fit)
+
+
+def _run(arguments: argparse.Namespace, samples: list[str], fit: Fit) -> None:
+    """Fit a baseline for a shard and write its tables."""
+    from pexbench.baselines.shard import Shard, run_shard
+    from pexbench.cohort import read_expression
+    from pexbench.files import write_table
+
+    genes, personal, _ = common.shard_genes(arguments)
+    shard = Shard(
+        arguments.bcf,
+        [gene for gene in genes if gene.gene_id in personal],
+        samples,
+        read_expression(arguments.expression),
+        arguments.flank,
+        arguments.unphased,
+        arguments.missing,
+    )
+    table, fits = run_shard(shard, fit)
+    write_table(fits, arguments.output_fits)
+    write_table(table, arguments.output)
+
+
+def add(parsers: Any) -> None:
+    """Add these verbs."""
+    for run in (train_elastic_net, top_snp):
+        parser = common.verb(parsers, run)
+        parser.add_argument("--bcf", type=Path, required=True, help="the shard's variants")
+        common.add_shard(parser)
+        common.add_genotyping(parser)
+        parser.add_argument("--expression", type=Path, required=True, help="across individuals")
+        parser.add_argument("--flank", type=int, default=98304, help="bp on either side of a TSS")
+        parser.add_argument("--min-maf", type=float, default=0.05)
+        parser.add_argument("--outer-folds", type=int, default=5)
+        if run is train_elastic_net:
+            parser.add_argument("--l1-ratio", type=float, default=0.5)
+            parser.add_argument("--inner-folds", type=int, default=5)
+        parser.add_argument("--seed", type=int, default=1)
+        parser.add_argument("--output", type=Path, required=True, help="Parquet")
+        parser.add_argument("--output-fits", type=Path, required=True, help="table of what was fitted")

@@ -1,0 +1,73 @@
+"""Arguments that several verbs share."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pexbench.errors import InputError, listing
+
+if TYPE_CHECKING:
+    from pexbench.genes import Gene
+
+Run = Callable[[argparse.Namespace], None]
+
+
+def add(parsers: Any) -> None:
+    """No verbs here."""
+
+
+def verb(parsers: Any, run: Run) -> argparse.ArgumentParser:
+    """Add a verb named like its function, described by the function's first line."""
+    text = (run.__doc__ or "").strip().splitlines()[0]
+    parser: argparse.ArgumentParser = parsers.add_parser(run.__name__, help=text, description=text)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_shard(parser: argparse.ArgumentParser) -> None:
+    """Genes and people of a shard, as ``check_inputs`` wrote them."""
+    parser.add_argument("--genes", type=Path, required=True, help="genes.tsv that check_inputs wrote")
+    parser.add_argument("--only", nargs="*", default=[], help="gene ids of the shard; those dropped are passed over")
+    parser.add_argument("--samples", type=Path, required=True, help="samples.tsv that check_inputs wrote")
+
+
+def add_genotyping(parser: argparse.ArgumentParser) -> None:
+    """What to do about unphased and missing genotypes."""
+    parser.add_argument("--unphased", choices=["error", "iupac"], default="error")
+    parser.add_argument("--missing", choices=["error", "reference"], default="error")
+
+
+def add_variant_rules(parser: argparse.ArgumentParser) -> None:
+    """Which variants are used."""
+    parser.add_argument("--flank", type=int, default=98304, help="bp on either side of a TSS")
+    parser.add_argument("--indels", action="store_true", help="keep indels and multi-base substitutions")
+    parser.add_argument("--multiallelics", action="store_true", help="keep records with several ALT alleles")
+
+
+def shard_genes(arguments: argparse.Namespace) -> tuple[list[Gene], set[str], list[str]]:
+    """Genes of a shard, the ids of those with genotypes around them, and the people.
+
+    Genes that ``check_inputs`` left out are not in its table; they are listed in ``dropped.tsv``.
+    """
+    from pexbench.cohort import read_run_samples
+    from pexbench.files import read_table
+    from pexbench.genes import genes_from_table
+
+    table = read_table(arguments.genes, personal=bool)
+    if "personal" not in table:
+        raise InputError(f"{arguments.genes}: column 'personal' not found; use the genes.tsv that check_inputs wrote.")
+    chosen = table[table["gene_id"].isin(arguments.only)]
+    genes = list(genes_from_table(chosen, arguments.genes).values())
+    personal = set(chosen["gene_id"][chosen["personal"]])
+    return genes, personal, read_run_samples(arguments.samples)
+
+
+def pairs(values: list[str], what: str) -> dict[str, str]:
+    """``key=value`` arguments as a dictionary."""
+    wrong = [value for value in values if "=" not in value]
+    if wrong:
+        raise InputError(f"{what}: {listing(wrong)} found; key=value is allowed; correct the argument.")
+    return dict(value.split("=", 1) for value in values)

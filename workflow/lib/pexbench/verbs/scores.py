@@ -1,0 +1,149 @@
+"""Verbs of scores, provenance and figures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from pexbench.verbs import common
+
+LOG = logging.getLogger("pexbench.scores")
+
+
+def score_model(arguments: argparse.Namespace) -> None:
+    """Score one model across genes and across individuals."""
+    import pandas as pd
+
+    from pexbench.cohort import read_expression, read_run_samples
+    from pexbench.files import write_table
+    from pexbench.predictions import read_reference
+    from pexbench.scores import ScoreInputs
+    from pexbench.scores import score_model as score
+    from pexbench.scores.intervals import mean_intervals
+
+    people = pd.read_parquet(arguments.people)
+    samples = read_run_samples(arguments.samples)
+    individuals, levels = (
+        table[[name for name in samples if name in table.columns]]
+        for table in (read_expression(arguments.individuals), read_expression(arguments.levels))
+    )
+    inputs = ScoreInputs(
+        model=arguments.model,
+        personal=people,
+        reference=read_reference(arguments.reference) if arguments.reference else None,
+        expression_individuals=individuals,
+        expression_genes=levels,
+    )
+    write_table(
+        mean_intervals(inputs, resamples=arguments.bootstrap, seed=arguments.seed), arguments.output_intervals
+    )
+    write_table(score(inputs), arguments.output)
+
+
+def summarise(arguments: argparse.Namespace) -> None:
+    """One table of all models' mean scores with intervals."""
+    import pandas as pd
+
+    from pexbench.files import write_table
+    from pexbench.scores import read_scores
+    from pexbench.scores.intervals import read_intervals
+    from pexbench.scores.summary import summarise as add_up
+
+    scores = pd.concat([read_scores(path) for path in arguments.scores], ignore_index=True)
+    intervals = pd.concat([read_intervals(path) for path in arguments.intervals], ignore_index=True)
+    table = add_up(scores, intervals)
+    write_table(table, arguments.output)
+    shown = table[table["statistic"] == "spearman"]
+    for row in shown.itertuples():
+        LOG.info(
+            "%-16s %-24s mean r %6.3f [%6.3f, %6.3f], n = %d", row.model, row.metric, row.mean, row.lower, row.upper,
+            row.n_units,
+        )
+
+
+def provenance(arguments: argparse.Namespace) -> None:
+    """Write what the run was made from: settings, checksums of inputs and weights, versions."""
+    from pexbench.files import write_json
+    from pexbench.provenance import describe_run
+
+    write_json(
+        describe_run(
+            json.loads(arguments.config), arguments.inputs, arguments.weights, arguments.environments
+        ),
+        arguments.output,
+    )
+
+
+def figure(arguments: argparse.Namespace) -> None:
+    """Draw one figure as PDF, SVG and PNG, with its numbers as a table."""
+    import pandas as pd
+
+    from pexbench.cohort import read_expression, read_run_samples
+    from pexbench.figures import FigureData, draw_figure
+    from pexbench.files import read_table
+    from pexbench.genes import genes_from_table
+    from pexbench.scores import read_scores
+    from pexbench.scores.summary import read_summary
+
+    samples = read_run_samples(arguments.samples)
+    individuals, levels = (
+        table[[name for name in samples if name in table.columns]]
+        for table in (read_expression(arguments.expression[0]), read_expression(arguments.expression[-1]))
+    )
+    genes = genes_from_table(read_table(arguments.genes), arguments.genes)
+    data = FigureData(
+        scores=pd.concat([read_scores(path) for path in arguments.scores], ignore_index=True),
+        summary=read_summary(arguments.summary),
+        predictions=dict(
+            zip(arguments.models, (pd.read_parquet(path) for path in arguments.predictions), strict=True)
+        ),
+        expression_individuals=individuals,
+        expression_genes=levels,
+        genes={gene.gene_id: gene.label for gene in genes.values()},
+        run_title=arguments.title,
+        notes=list(arguments.notes),
+    )
+    draw_figure(arguments.figure, data, arguments.output)
+
+
+def add(parsers: Any) -> None:
+    """Add these verbs."""
+    parser = common.verb(parsers, score_model)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--people", type=Path, required=True, help="predictions, Parquet")
+    parser.add_argument("--reference", type=Path, help="reference predictions")
+    parser.add_argument("--individuals", type=Path, required=True, help="expression, across individuals")
+    parser.add_argument("--levels", type=Path, required=True, help="expression, across genes")
+    parser.add_argument("--samples", type=Path, required=True)
+    parser.add_argument("--bootstrap", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--output-intervals", type=Path, required=True)
+
+    parser = common.verb(parsers, summarise)
+    parser.add_argument("--scores", type=Path, nargs="+", required=True)
+    parser.add_argument("--intervals", type=Path, nargs="+", required=True)
+    parser.add_argument("--output", type=Path, required=True)
+
+    parser = common.verb(parsers, provenance)
+    parser.add_argument("--inputs", type=Path, required=True, help="inputs.json")
+    parser.add_argument("--weights", type=Path, nargs="*", default=[])
+    parser.add_argument("--config", required=True, help="settings as JSON")
+    parser.add_argument("--environments", type=Path, required=True, help="folder of environment files")
+    parser.add_argument("--output", type=Path, required=True)
+
+    parser = common.verb(parsers, figure)
+    parser.add_argument("--figure", required=True)
+    parser.add_argument("--models", nargs="+", required=True, help="names, in the order of the predictions")
+    parser.add_argument("--summary", type=Path, required=True)
+    parser.add_argument("--scores", type=Path, nargs="+", required=True)
+    parser.add_argument("--predictions", type=Path, nargs="+", required=True)
+    parser.add_argument("--genes", type=Path, required=True)
+    parser.add_argument("--samples", type=Path, required=True)
+    parser.add_argument("--expression", type=Path, nargs="+", required=True)
+    parser.add_argument("--title", required=True)
+    parser.add_argument("--notes", nargs="*", default=[])
+    parser.add_argument("--output", type=Path, required=True, help="stem of the files")

@@ -1,0 +1,64 @@
+# Genotype baselines: what a linear model of dosages predicts, always out of fold.
+
+# Verbs; the plain names are the target rules.
+BASELINE_VERBS = {"elastic_net": "train_elastic_net", "top_snp": "top_snp"}
+BASELINE_RULES = {"elastic_net": "train_elastic_net", "top_snp": "train_top_snp"}
+
+for baseline in BASELINES:
+
+    rule:
+        name:
+            BASELINE_RULES[baseline]
+        input:
+            bcf="<run>/variants/{shard}.bcf",
+            index="<run>/variants/{shard}.bcf.csi",
+            genes="<inputs>/genes.tsv",
+            samples="<inputs>/samples.tsv",
+            expression=EXPRESSION[0],
+        output:
+            people=f"<run>/predictions/{baseline}/{{shard}}.parquet",
+            fits=f"<run>/predictions/{baseline}/{{shard}}.fits.tsv",
+        log:
+            f"<logs>/{baseline}/{{shard}}.log",
+        benchmark:
+            f"<benchmarks>/{baseline}/{{shard}}.tsv"
+        conda:
+            "../../envs/base.yaml"
+        params:
+            verb=BASELINE_VERBS[baseline],
+            only=shard_genes,
+            flank=config["variants"]["flank"],
+            folds="--min-maf {min_maf} --outer-folds {outer_folds}".format(**config["elastic_net"]),
+            net=(
+                "--l1-ratio {l1_ratio} --inner-folds {inner_folds}".format(**config["elastic_net"])
+                if baseline == "elastic_net"
+                else ""
+            ),
+            genotyping=GENOTYPE_OPTIONS,
+            seed=config["seed"],
+            code=digest(code.files(f"baselines.{baseline}")),
+        shell:
+            "{PEXBENCH} base --log {log} {params.verb} --bcf {input.bcf} --genes {input.genes} --only {params.only} "
+            "--samples {input.samples} --expression {input.expression} --flank {params.flank} {params.folds} "
+            "{params.net} {params.genotyping} --seed {params.seed} --output {output.people} "
+            "--output-fits {output.fits}"
+
+    rule:
+        name:
+            f"gather_predictions_{baseline}"
+        input:
+            people=per_shard(f"<run>/predictions/{baseline}/{{shard}}.parquet"),
+            fits=per_shard(f"<run>/predictions/{baseline}/{{shard}}.fits.tsv"),
+        output:
+            people=f"<run>/predictions/{baseline}.parquet",
+            fits=f"<run>/predictions/{baseline}.fits.tsv",
+        log:
+            f"<logs>/gather_predictions/{baseline}.log",
+        conda:
+            "../../envs/base.yaml"
+        params:
+            model=baseline,
+            code=digest(code.files("predictions")),
+        shell:
+            "{PEXBENCH} base --log {log} gather_predictions --model {params.model} --shards {input.people} "
+            "--fits {input.fits} --output {output.people} --output-fits {output.fits}"

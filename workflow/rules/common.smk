@@ -1,0 +1,213 @@
+# What every rule file shares: the configuration, paths, shards, environments and digests of code.
+import csv
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import validate
+
+ROOT = Path(workflow.current_basedir).resolve().parents[1]
+LIBRARY = ROOT / "workflow" / "lib"
+sys.path.insert(0, str(LIBRARY))
+
+from pexbench import code, plan, resources as resource_table
+from pexbench.errors import InputError
+from pexbench.models import code_files, digest, find_model, training_files
+from pexbench.simulate_names import gene_contigs, gene_ids
+
+validate(config, "../schemas/config.schema.yaml")
+
+
+def or_stop(function, *arguments):
+    """Call a function of the library; its fault stops the workflow with the sentence alone."""
+    try:
+        return function(*arguments)
+    except InputError as fault:
+        raise WorkflowError(str(fault)) from None
+
+
+MODELS = config["models"]
+CARDS = {name: or_stop(find_model, model["card"]) for name, model in MODELS.items()}
+or_stop(plan.check_settings, config, CARDS)
+
+pathvars:
+    run=f"results/{config['run']}",
+    inputs=f"results/{config['run']}/inputs",
+    logs=f"results/{config['run']}/logs",
+    benchmarks=f"results/{config['run']}/benchmarks",
+
+
+MIRROR = config["mirror"] or os.environ.get("PEXBENCH_MIRROR") or None
+RESOURCES = or_stop(resource_table.read_resources, ROOT / config["resources"])
+RUN = Path("results") / config["run"]
+SIMULATED = config.get("simulation")
+BASELINES = config["baselines"]
+CONTROLS = config["controls"]
+CONTROL_MODEL = config["control_model"] or next(iter(MODELS), None)
+# In the order of figures: models, baselines, controls.
+SCORED = [*MODELS, *BASELINES, *CONTROLS]
+
+
+def place(name):
+    """Path of an input that the configuration names: a resource's place, else the path itself."""
+    return f"resources/{RESOURCES[name].file}" if name in RESOURCES else name
+
+
+def weight_files(model):
+    """Weight files of a model of the run, by the adapter's name for each."""
+    card = CARDS[model]
+    if card.trained:
+        return {"trained": f"{RUN}/trained/{model}.npz"}
+    by_file = {entry.file: entry for entry in RESOURCES.values()}
+    found = {}
+    for key, file in or_stop(card.weights, MODELS[model]["network"]).items():
+        if file not in by_file:
+            raise WorkflowError(
+                f"{config['resources']}: {file}, a weight file of model {model}, has no row; "
+                "the table must name its URL, sha256 and size; add it."
+            )
+        found[key] = f"resources/{file}"
+    return found
+
+
+def named_inputs():
+    """Entries of 'inputs' that may be resources."""
+    given = config["inputs"]
+    single = [given["reference"], given["genotypes"], given["genes"], given["samples"], *given["gene_sources"]]
+    return [name for name in [*single, *given["expression"].values()] if name]
+
+
+INPUTS_NAMED = [] if SIMULATED else named_inputs()
+FETCHED = sorted({place(name) for name in INPUTS_NAMED if name in RESOURCES})
+WEIGHTS = sorted({path for model in MODELS if not CARDS[model].trained for path in weight_files(model).values()})
+
+for name in INPUTS_NAMED:
+    if name not in RESOURCES and "{contig}" not in name and not os.path.exists(name):
+        raise WorkflowError(
+            f"inputs: {name!r} is neither a file nor a resource of {config['resources']} "
+            f"({', '.join(RESOURCES)}); correct the name."
+        )
+or_stop(
+    resource_table.preflight,
+    [entry for entry in RESOURCES.values() if f"resources/{entry.file}" in {*FETCHED, *WEIGHTS}],
+    "resources",
+    MIRROR,
+)
+
+# Where the run's own copies of its inputs lie, whatever they are made from.
+if SIMULATED:
+    GENE_TABLE = f"{RUN}/simulated/genes.tsv"
+    EXPRESSION = [f"{RUN}/simulated/expression.bed.gz", f"{RUN}/simulated/expression_level.bed.gz"]
+    SAMPLES = f"{RUN}/simulated/samples.tsv"
+    REFERENCE_SOURCE, GENOTYPE_SOURCE = f"{RUN}/simulated/reference.fa", f"{RUN}/simulated/genotypes.vcf.gz"
+else:
+    GENE_TABLE = place(config["inputs"]["genes"]) if config["inputs"]["genes"] else f"{RUN}/inputs/gene_table.tsv"
+    EXPRESSION = [
+        place(config["inputs"]["expression"][axis] or config["inputs"]["expression"]["across_individuals"])
+        for axis in ("across_individuals", "across_genes")
+    ]
+    SAMPLES = place(config["inputs"]["samples"]) if config["inputs"]["samples"] else None
+    REFERENCE_SOURCE, GENOTYPE_SOURCE = place(config["inputs"]["reference"]), place(config["inputs"]["genotypes"])
+REFERENCE = f"{RUN}/inputs/reference.fa"
+REGION = None if SIMULATED else config["inputs"]["region"]
+PER_CONTIG = "{contig}" in GENOTYPE_SOURCE
+
+
+def gene_rows():
+    """Genes of the run with their places; a table that the run itself makes is waited for (a checkpoint)."""
+    if SIMULATED:
+        number = SIMULATED["genes"]
+        pairs = zip(gene_ids(number), gene_contigs(number), strict=True)
+        return [plan.GeneRow(gene, contig, order) for order, (gene, contig) in enumerate(pairs, start=1)]
+    table = GENE_TABLE if config["inputs"]["genes"] else checkpoints.gene_table.get().output.genes
+    if not os.path.exists(table):
+        raise WorkflowError(f"{table}: the gene table is not there yet; run 'snakemake prepare' first.")
+    return or_stop(plan.read_gene_rows, table)
+
+
+def shards():
+    """Gene ids by shard name."""
+    return plan.shards(gene_rows(), config["genes_per_shard"])
+
+
+def contig_parts():
+    """Names of the genotype files: one per contig, or one for all."""
+    return sorted({row.contig for row in gene_rows()}) if PER_CONTIG else ["all"]
+
+
+def genotype_pattern():
+    """Genotype files of the run as the library takes them, with {contig} where there is one per contig."""
+    return f"{RUN}/inputs/genotypes/{'{contig}' if PER_CONTIG else 'all'}.vcf.gz"
+
+
+def genotypes_of(wildcards):
+    """The genotype file of a shard, with its index."""
+    part = "all"
+    if PER_CONTIG:
+        first = shards()[wildcards.shard][0]
+        part = next(row.contig for row in gene_rows() if row.gene_id == first)
+    return [f"{RUN}/inputs/genotypes/{part}.vcf.gz", f"{RUN}/inputs/genotypes/{part}.vcf.gz.csi"]
+
+
+def shard_genes(wildcards):
+    """Gene ids of a shard, as command arguments."""
+    return shards()[wildcards.shard]
+
+
+def per_shard(pattern):
+    """An input function: the pattern for every shard."""
+
+    def files(wildcards):
+        return expand(pattern, shard=shards(), **dict(wildcards.items()))
+
+    return files
+
+
+def option(flag, value):
+    """A command line option, or nothing where there is no value."""
+    return "" if value in (None, "") else f"{flag} {value}"
+
+
+def environment(model):
+    """Environment of a model of the run."""
+    card = CARDS[model]
+    return or_stop(card.implementation, MODELS[model]["implementation"]).environment
+
+
+def model_digest(model):
+    """Digest of all code that a model's predictions depend on."""
+    card = CARDS[model]
+    return digest([*code_files(card, MODELS[model]["implementation"]), *code.files("predict")])
+
+
+VARIANT_OPTIONS = " ".join(
+    [f"--flank {config['variants']['flank']}"]
+    + [f"--{kind}" for kind in ("indels", "multiallelics") if config["variants"][kind]]
+)
+GENOTYPE_OPTIONS = "--unphased {unphased} --missing {missing}".format(**config["variants"])
+
+# The launcher chooses the environment: Snakemake's conda environment, else .venvs/NAME.
+PEXBENCH = str(ROOT / "workflow" / "bin" / "pexbench")
+DEVICE = config["inference"]["device"]
+
+
+def closing_words():
+    """Where the results lie, for the end of a run."""
+    figures = sorted(RUN.glob("figures/*.png"))
+    lines = [f"\nRun '{config['run']}' is complete."]
+    if (RUN / "summary.tsv").exists():
+        lines.append(f"  summary   {RUN}/summary.tsv")
+        lines.append(f"  scores    {RUN}/scores/MODEL.tsv, predictions in {RUN}/predictions/MODEL.parquet")
+    if (RUN / "inputs" / "dropped.tsv").exists():
+        lines.append(f"  left out  {RUN}/inputs/dropped.tsv")
+    lines += [f"  figure    {path} (.pdf, .svg)" for path in figures]
+    return "\n".join(lines)
+
+
+wildcard_constraints:
+    model="|".join(MODELS) or "no_model",
+    scored="|".join(SCORED),
+    shard=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+    part=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+    file=r"[^/]+",

@@ -1,0 +1,40 @@
+# Figures: each is one file of the library, drawn three times (PDF, SVG, PNG) with its numbers beside it.
+
+FIGURES = code.submodules("figures", having="FIGURE")
+
+for figure in FIGURES:
+
+    rule:
+        name:
+            f"figure_{figure}"
+        input:
+            summary="<run>/summary.tsv",
+            scores=expand("<run>/scores/{scored}.tsv", scored=SCORED),
+            predictions=expand("<run>/predictions/{scored}.parquet", scored=SCORED),
+            genes="<inputs>/genes.tsv",
+            samples="<inputs>/samples.tsv",
+            expression=EXPRESSION,
+        output:
+            report(f"<run>/figures/{figure}.png", category="Figures", caption="../report/figure.rst"),
+            multiext(f"<run>/figures/{figure}", ".pdf", ".svg", ".tsv"),
+        log:
+            f"<logs>/figure/{figure}.log",
+        conda:
+            "../../envs/base.yaml"
+        params:
+            figure=figure,
+            models=SCORED,
+            stem=subpath(output[0], strip_suffix=".png"),
+            title=config["title"] or config["run"],
+            notes="--notes 'simulated cohort'" if SIMULATED else "",
+            code=digest(code.files(f"figures.{figure}", "figures")),
+        shell:
+            "{PEXBENCH} base --log {log} figure --figure {params.figure} --models {params.models} "
+            "--summary {input.summary} --scores {input.scores} --predictions {input.predictions} "
+            "--genes {input.genes} --samples {input.samples} --expression {input.expression} "
+            "--title {params.title:q} {params.notes} --output {params.stem}"
+
+
+rule figures:
+    input:
+        expand("<run>/figures/{figure}.{kind}", figure=FIGURES, kind=["png", "pdf", "svg", "tsv"]),

@@ -1,0 +1,131 @@
+# From what the configuration names to inputs that were looked at.
+
+
+rule fetch:
+    output:
+        "resources/{file}",
+    log:
+        "<logs>/fetch/{file}.log",
+    localrule: True
+    priority: 100
+    retries: 2
+    conda:
+        "../../envs/base.yaml"
+    resources:
+        network=1,
+    params:
+        table=str(ROOT / config["resources"]),
+        mirror=option("--mirror", MIRROR),
+    shell:
+        "{PEXBENCH} base --log {log} fetch --table {params.table} --output {output} {params.mirror}"
+
+
+if SIMULATED:
+
+    rule simulate:
+        output:
+            reference="<run>/simulated/reference.fa",
+            genotypes="<run>/simulated/genotypes.vcf.gz",
+            genes="<run>/simulated/genes.tsv",
+            samples="<run>/simulated/samples.tsv",
+            individuals="<run>/simulated/expression.bed.gz",
+            levels="<run>/simulated/expression_level.bed.gz",
+            truth="<run>/simulated/truth.tsv",
+            genetic="<run>/simulated/truth_genetic.parquet",
+        log:
+            "<logs>/simulate.log",
+        benchmark:
+            "<benchmarks>/simulate.tsv"
+        conda:
+            "../../envs/base.yaml"
+        params:
+            settings=" ".join(f"--{key} {value}" for key, value in sorted(SIMULATED.items())),
+            folder=subpath(output.reference, parent=True),
+            code=digest(code.files("simulate")),
+        shell:
+            "{PEXBENCH} base --log {log} simulate {params.settings} --output {params.folder}"
+
+
+elif not config["inputs"]["genes"]:
+
+    checkpoint gene_table:
+        input:
+            sources=[place(name) for name in config["inputs"]["gene_sources"]],
+            expression=sorted(set(EXPRESSION)),
+        output:
+            genes="<inputs>/gene_table.tsv",
+            report="<inputs>/gene_table.json",
+        log:
+            "<logs>/gene_table.log",
+        localrule: True
+        conda:
+            "../../envs/base.yaml"
+        params:
+            contigs=option("--contigs", " ".join(config["inputs"]["contigs"])),
+            code=digest(code.files("gene_table")),
+        shell:
+            "{PEXBENCH} base --log {log} gene_table --sources {input.sources} --expression {input.expression} "
+            "{params.contigs} --output {output.genes} --report {output.report}"
+
+
+rule reference:
+    input:
+        REFERENCE_SOURCE,
+    output:
+        fasta="<inputs>/reference.fa",
+        index="<inputs>/reference.fa.fai",
+    log:
+        "<logs>/reference.log",
+    conda:
+        "../../envs/base.yaml"
+    shell:
+        "{PEXBENCH} base --log {log} reference --source {input} --output {output.fasta}"
+
+
+rule genotypes:
+    input:
+        lambda wildcards: GENOTYPE_SOURCE.replace("{contig}", wildcards.part),
+    output:
+        vcf="<inputs>/genotypes/{part}.vcf.gz",
+        index="<inputs>/genotypes/{part}.vcf.gz.csi",
+    log:
+        "<logs>/genotypes/{part}.log",
+    conda:
+        "../../envs/base.yaml"
+    shell:
+        "{PEXBENCH} base --log {log} genotypes --source {input} --output {output.vcf}"
+
+
+rule check_inputs:
+    input:
+        reference=REFERENCE,
+        index=f"{REFERENCE}.fai",
+        genotypes=lambda _: expand("<inputs>/genotypes/{part}.vcf.gz", part=contig_parts()),
+        genotype_indices=lambda _: expand("<inputs>/genotypes/{part}.vcf.gz.csi", part=contig_parts()),
+        genes=GENE_TABLE,
+        expression=EXPRESSION,
+        samples=SAMPLES or [],
+    output:
+        counts="<inputs>/inputs.json",
+        genes="<inputs>/genes.tsv",
+        samples="<inputs>/samples.tsv",
+        dropped=report("<inputs>/dropped.tsv", category="Inputs", caption="../report/dropped.rst"),
+    log:
+        "<logs>/check_inputs.log",
+    benchmark:
+        "<benchmarks>/check_inputs.tsv"
+    conda:
+        "../../envs/base.yaml"
+    params:
+        genotypes=lambda _: genotype_pattern(),
+        samples=option("--samples", SAMPLES),
+        region=option("--region", REGION),
+        rules=VARIANT_OPTIONS,
+        flanks="--genotyped-flank {genotyped_flank} --sequence-flank {sequence_flank}".format(**config["variants"]),
+        genotyping=GENOTYPE_OPTIONS,
+        folder=subpath(output.counts, parent=True),
+        code=digest(code.files("checks")),
+    shell:
+        "{PEXBENCH} base --log {log} check_inputs --reference {input.reference} --genotypes '{params.genotypes}' "
+        "--genes {input.genes} --expression {input.expression} {params.samples} {params.region} {params.rules} "
+        "{params.flanks} {params.genotyping} --output {params.folder}"

@@ -1,0 +1,116 @@
+# Sequence models: one job per model and shard, then one table per model.
+
+
+rule train_model:
+    input:
+        reference=REFERENCE,
+        index=f"{REFERENCE}.fai",
+        genes="<inputs>/genes.tsv",
+        samples="<inputs>/samples.tsv",
+        expression=EXPRESSION[1],
+    output:
+        "<run>/trained/{model}.npz",
+    log:
+        "<logs>/train_model/{model}.log",
+    benchmark:
+        "<benchmarks>/train_model/{model}.tsv"
+    conda:
+        "../../envs/base.yaml"
+    params:
+        card=lambda wildcards: MODELS[wildcards.model]["card"],
+        seed=config["seed"],
+        code=lambda wildcards: digest([*training_files(CARDS[wildcards.model]), *code.files("training")]),
+    shell:
+        "{PEXBENCH} base --log {log} train_model --card {params.card} --reference {input.reference} "
+        "--genes {input.genes} --samples {input.samples} --expression {input.expression} --seed {params.seed} "
+        "--output {output}"
+
+
+# One rule per model, so that each is built in its own environment and can be named on the command line.
+for model in MODELS:
+
+    rule:
+        name:
+            f"predict_{model}"
+        input:
+            **weight_files(model),
+            bcf="<run>/variants/{shard}.bcf",
+            index="<run>/variants/{shard}.bcf.csi",
+            checked="<run>/haplotype_checks/{shard}.json",
+            reference=REFERENCE,
+            genes="<inputs>/genes.tsv",
+            samples="<inputs>/samples.tsv",
+        output:
+            people=f"<run>/predictions/{model}/{{shard}}.parquet",
+            reference=f"<run>/predictions/{model}/{{shard}}.reference.tsv",
+        log:
+            f"<logs>/predict/{model}/{{shard}}.log",
+        benchmark:
+            f"<benchmarks>/predict/{model}/{{shard}}.tsv"
+        conda:
+            f"../../envs/{environment(model)}.yaml"
+        resources:
+            mem_mb=CARDS[model].memory_mb,
+            # Speed, not science: resources do not cause reruns, params do.
+            batch_size=config["inference"]["batch_size"] or CARDS[model].batch_size,
+        params:
+            environment=environment(model),
+            card=MODELS[model]["card"],
+            implementation=CARDS[model].implementation_name(MODELS[model]["implementation"]),
+            weights=[f"{key}={path}" for key, path in weight_files(model).items()],
+            options=[f"{key}={value}" for key, value in sorted(MODELS[model]["options"].items())],
+            only=shard_genes,
+            region=option("--region", REGION),
+            genotyping=GENOTYPE_OPTIONS,
+            code=model_digest(model),
+        shell:
+            "{PEXBENCH} {params.environment} --log {log} predict --card {params.card} "
+            "--implementation {params.implementation} --weights {params.weights} --options {params.options} "
+            "--bcf {input.bcf} --reference {input.reference} --genes {input.genes} --only {params.only} "
+            "--samples {input.samples} {params.region} {params.genotyping} --device {DEVICE} "
+            "--batch-size {resources.batch_size} --output {output.people} --output-reference {output.reference}"
+
+    rule:
+        name:
+            f"gather_predictions_{model}"
+        input:
+            people=per_shard(f"<run>/predictions/{model}/{{shard}}.parquet"),
+            reference=per_shard(f"<run>/predictions/{model}/{{shard}}.reference.tsv"),
+        output:
+            people=f"<run>/predictions/{model}.parquet",
+            reference=f"<run>/predictions/{model}.reference.tsv",
+        log:
+            f"<logs>/gather_predictions/{model}.log",
+        conda:
+            "../../envs/base.yaml"
+        params:
+            model=model,
+            how=MODELS[model]["combine_haplotypes"],
+            code=digest(code.files("predictions")),
+        shell:
+            "{PEXBENCH} base --log {log} gather_predictions --model {params.model} --shards {input.people} "
+            "--references {input.reference} --combine {params.how} --output {output.people} "
+            "--output-reference {output.reference}"
+
+
+if CONTROLS:
+
+    rule control:
+        input:
+            people=f"<run>/predictions/{CONTROL_MODEL}.parquet",
+            reference=f"<run>/predictions/{CONTROL_MODEL}.reference.tsv",
+        output:
+            people="<run>/predictions/{control}.parquet",
+        wildcard_constraints:
+            control="|".join(CONTROLS),
+        log:
+            "<logs>/control/{control}.log",
+        localrule: True
+        conda:
+            "../../envs/base.yaml"
+        params:
+            seed=config["seed"],
+            code=digest(code.files("predictions")),
+        shell:
+            "{PEXBENCH} base --log {log} control --kind {wildcards.control} --people {input.people} "
+            "--reference {input.reference} --seed {params.seed} --output {output.people}"

@@ -1,0 +1,92 @@
+# Predictions against measurements: one table per model, one summary per run.
+
+
+def reference_of(wildcards):
+    """Reference predictions: sequence models and the reference-only control have them, genotype models do not."""
+    if wildcards.scored in MODELS:
+        return f"{RUN}/predictions/{wildcards.scored}.reference.tsv"
+    return f"{RUN}/predictions/{CONTROL_MODEL}.reference.tsv" if wildcards.scored == "reference_only" else []
+
+
+rule score_model:
+    input:
+        people="<run>/predictions/{scored}.parquet",
+        reference=reference_of,
+        individuals=EXPRESSION[0],
+        levels=EXPRESSION[1],
+        samples="<inputs>/samples.tsv",
+    output:
+        scores="<run>/scores/{scored}.tsv",
+        intervals="<run>/scores/{scored}.intervals.tsv",
+    log:
+        "<logs>/score_model/{scored}.log",
+    benchmark:
+        "<benchmarks>/score_model/{scored}.tsv"
+    conda:
+        "../../envs/base.yaml"
+    params:
+        reference=lambda wildcards, input: option("--reference", input.reference),
+        bootstrap=config["scores"]["bootstrap"],
+        seed=config["seed"],
+        code=digest(code.files("scores", *code.submodules("scores"))),
+    shell:
+        "{PEXBENCH} base --log {log} score_model --model {wildcards.scored} --people {input.people} "
+        "{params.reference} --individuals {input.individuals} --levels {input.levels} --samples {input.samples} "
+        "--bootstrap {params.bootstrap} --seed {params.seed} --output {output.scores} "
+        "--output-intervals {output.intervals}"
+
+
+rule summarise:
+    input:
+        scores=expand("<run>/scores/{scored}.tsv", scored=SCORED),
+        intervals=expand("<run>/scores/{scored}.intervals.tsv", scored=SCORED),
+    output:
+        report("<run>/summary.tsv", category="Scores", caption="../report/summary.rst"),
+    log:
+        "<logs>/summarise.log",
+    localrule: True
+    conda:
+        "../../envs/base.yaml"
+    params:
+        code=digest(code.files("scores", *code.submodules("scores"))),
+    shell:
+        "{PEXBENCH} base --log {log} summarise --scores {input.scores} --intervals {input.intervals} "
+        "--output {output}"
+
+
+rule provenance:
+    input:
+        counts="<inputs>/inputs.json",
+        weights=WEIGHTS,
+        summary="<run>/summary.tsv",
+    output:
+        "<run>/provenance.json",
+    log:
+        "<logs>/provenance.log",
+    localrule: True
+    conda:
+        "../../envs/base.yaml"
+    params:
+        config=lambda _: plan.settings_json(config),
+        environments=str(ROOT / "envs"),
+    shell:
+        "{PEXBENCH} base --log {log} provenance --inputs {input.counts} --weights {input.weights} "
+        "--config {params.config:q} --environments {params.environments} --output {output}"
+
+
+rule scores:
+    input:
+        rules.summarise.output,
+        rules.provenance.output,
+        "<run>/haplotype_checks.json",
+
+
+# One target per model: `snakemake xpresso` runs that model's rules and its scores, nothing else.
+for scored in SCORED:
+
+    rule:
+        name:
+            scored
+        localrule: True
+        input:
+            f"<run>/scores/{scored}.tsv",
