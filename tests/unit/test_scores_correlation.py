@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
+
 from pexbench.scores.correlation import (
     CONSTANT_MEASUREMENT,
     CONSTANT_PREDICTION,
@@ -11,7 +13,6 @@ from pexbench.scores.correlation import (
     correlate,
     prepared,
 )
-from scipy import stats
 
 SCIPY = {"spearman": stats.spearmanr, "pearson": stats.pearsonr}
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+
 from pexbench.scores import Metric, intervals
 from pexbench.scores.correlation import prepared
 from pexbench.scores.intervals import interval, mean_intervals, two_way_draws, unit_interval, weighted_correlations

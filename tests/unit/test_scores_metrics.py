@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+
 from pexbench.errors import InputError
 from pexbench.files import write_table
 from pexbench.scores import AXES, COLUMNS, ScoreInputs, metrics, read_scores, score_model
-from scipy import stats
 
 GENES = [f"ENSG{i:011d}" for i in range(8)]
 PEOPLE = [f"NA{i:03d}" for i in range(20)] + ["001"]

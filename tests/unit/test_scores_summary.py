@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+
 from pexbench.errors import InputError
 from pexbench.files import read_table, write_table
 from pexbench.scores import COLUMNS, score_model
 from pexbench.scores.intervals import mean_intervals
 from pexbench.scores.summary import COLUMNS as SUMMARY_COLUMNS
 from pexbench.scores.summary import KEYS, TYPES, significant_units, summarise
-from scipy import stats
 from unit.test_scores_metrics import example
 
 NAN = float("nan")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import itertools
 import math
 import subprocess
 import sys
@@ -14,11 +15,12 @@ import numpy as np
 import pandas as pd
 import pysam
 import pytest
+
 from pexbench.errors import InputError
-from pexbench.genes import read_genes
+from pexbench.genes import Gene, read_genes
 from pexbench.simulate import SimulationSettings, simulate
 from pexbench.simulate_names import DOWNSTREAM, UPSTREAM, gene_contigs, gene_ids, sample_names
-from pexbench.simulate_sequence import CERTAINTY, MOTIFS, THRESHOLD
+from pexbench.simulate_sequence import CERTAINTY, MOTIFS, THRESHOLD, promoter_interval
 
 SMALL = SimulationSettings(seed=7, people=60, genes=16, contig_length=400_000)
 FILES = {
@@ -125,9 +127,20 @@ def test_filters_have_something_to_do(records: list[pysam.VariantRecord], tmp_pa
         assert {(len(r.ref), len(r.alts), len(r.alts[0])) for r in handle} == {(1, 1, 1)}
 
 
+def test_many_indels_still_do_not_overlap(tmp_path: Path) -> None:
+    simulate(SimulationSettings(people=30, genes=4, contig_length=200_000, indel_share=0.9), tmp_path)
+    with pysam.FastaFile(str(tmp_path / "reference.fa")) as fasta:
+        for contig in fasta.references:
+            with pysam.VariantFile(str(tmp_path / "genotypes.vcf.gz")) as handle:
+                spans = [(record.start, record.stop, record.ref) for record in handle.fetch(contig)]
+            assert sum(len(ref) > 1 for _, _, ref in spans) > 100
+            assert all(stop <= start for (_, stop, _), (start, _, _) in itertools.pairwise(spans))
+            assert all(fasta.fetch(contig, start, stop).upper() == ref for start, stop, ref in spans)
+
+
 def test_reference_looks_like_a_genome(cohort: Path) -> None:
     with pysam.FastaFile(str(cohort / "reference.fa")) as fasta:
-        assert fasta.references == ("sim1", "sim2")
+        assert list(fasta.references) == ["sim1", "sim2"]
         for contig in fasta.references:
             text = fasta.fetch(contig)
             assert len(text) == SMALL.contig_length
@@ -225,62 +238,118 @@ def test_null_genes_have_no_genetic_variance_and_no_association(
     assert (genetic.loc[null] == 0).all(axis=None)
     assert (truth.loc[null, ["h2_distal", "h2_promoter", "n_causal"]] == 0).all(axis=None)
     scores = matrix(cohort / "expression.bed.gz")[dosages.columns]
-    common = dosages[(dosages.mean(axis=1) / 2).between(0.1, 0.9)]
+    common = dosages[(dosages.mean(axis=1) / 2).between(0.05, 0.95)]
     r = np.corrcoef(np.vstack([common, scores.loc[null]]))[: len(common), len(common) :]
     # Without association the mean r² is 1 / (people - 1); LD leaves few independent variants, hence the room.
     assert (r**2).mean() < 1.6 / (SMALL.people - 1)
+    # A hidden causal variant would show as one strong association; chance alone stays below this (p about 1e-8).
+    assert (r**2).max() < 0.45
 
 
-def site_activities(sequence: str) -> float:
-    """The grammar read off its definition, base by base."""
+#: Log-odds of each base at each position of each motif, and of the best site; read off the grammar's definition.
+ODDS = [
+    [
+        {base: math.log2(4 * (c if base == p else (1 - c) / 3)) for base in "ACGT"}
+        for p, c in zip(m.preferred, CERTAINTY, strict=False)
+    ]
+    for m in MOTIFS
+]
+BEST = sum(math.log2(4 * certainty) for certainty in CERTAINTY)
+
+
+def grammar(bases: str, strand: str) -> float:
+    """Summed motif effects of a + strand sequence on a gene of this strand, base by base."""
+    if strand == "-":
+        bases = bases.translate(str.maketrans("ACGT", "TGCA"))[::-1]
     total = 0.0
-    for motif in MOTIFS:
-        best = sum(math.log2(4 * certainty) for certainty in CERTAINTY)
-        for start in range(len(sequence) - len(motif.preferred) + 1):
-            odds = 0.0
-            for base, preferred, certainty in zip(sequence[start:], motif.preferred, CERTAINTY, strict=False):
-                odds += math.log2(4 * (certainty if base == preferred else (1 - certainty) / 3))
-            total += motif.strength * max(0.0, (odds / best - THRESHOLD) / (1 - THRESHOLD))
+    for motif, odds in zip(MOTIFS, ODDS, strict=True):
+        for start in range(len(bases) - len(odds) + 1):
+            site = sum(column[base] for column, base in zip(odds, bases[start : start + len(odds)], strict=True))
+            total += motif.strength * max(0.0, (site / BEST - THRESHOLD) / (1 - THRESHOLD))
     return total
 
 
-def test_promoter_effects_are_what_the_sequence_says(
-    cohort: Path, truth: pd.DataFrame, records: list[pysam.VariantRecord], dosages: pd.DataFrame
+def promoter_of(gene: Gene) -> tuple[int, int]:
+    """0-based half-open interval, written out anew."""
+    before, after = (UPSTREAM, DOWNSTREAM) if gene.strand == "+" else (DOWNSTREAM - 1, UPSTREAM + 1)
+    return gene.tss - 1 - before, gene.tss - 1 + after
+
+
+def promoter_effects_of(row: pd.Series) -> dict[str, float]:
+    named = zip(row["variants"].split(";"), row["effects"].split(";"), row["mechanisms"].split(";"), strict=True)
+    return {name: float(effect) for name, effect, kind in named if kind == "promoter"}
+
+
+@pytest.mark.parametrize(("strand", "interval"), [("+", (4000, 5500)), ("-", (4501, 6001))])
+def test_promoter_reaches_upstream_in_gene_direction(strand: str, interval: tuple[int, int]) -> None:
+    # The TSS has 0-based index 5000: 1,000 bp lie upstream of it, 500 bp begin with it.
+    assert promoter_interval(Gene("G", "", "sim1", 5001, strand)) == interval
+
+
+def test_every_promoter_variant_has_the_effect_of_its_sequence(
+    cohort: Path, truth: pd.DataFrame, records: list[pysam.VariantRecord]
 ) -> None:
-    complement = str.maketrans("ACGT", "TGCA")
-    changed = set()
+    seen = {"silent in a null gene": 0, "acting on +": 0, "acting on -": 0}
     with pysam.FastaFile(str(cohort / "reference.fa")) as fasta:
         for gene in read_genes(cohort / "genes.tsv").values():
-            before, after = (UPSTREAM, DOWNSTREAM) if gene.strand == "+" else (DOWNSTREAM - 1, UPSTREAM + 1)
-            start, end = gene.tss - 1 - before, gene.tss - 1 + after
+            start, end = promoter_of(gene)
+            row = truth.loc[gene.gene_id]
+            reference = fasta.fetch(gene.contig, start, end).upper()
+            assert grammar(reference, gene.strand) == pytest.approx(row["promoter_score"], abs=1e-9)
+            found = {}
+            for record in records:
+                if record.contig != gene.contig or not start <= record.start < end:
+                    continue
+                assert (len(record.ref), len(record.alts)) == (1, 1)
+                at = record.start - start
+                left, right = max(0, at - 20), at + 21
+                changed = reference[left:at] + record.alts[0] + reference[at + 1 : right]
+                effect = (grammar(changed, gene.strand) - grammar(reference[left:right], gene.strand)) / 2
+                if abs(effect) > 1e-12:
+                    found[f"{record.contig}:{record.pos}:{record.ref}:{record.alts[0]}"] = effect
+                    seen[f"acting on {gene.strand}"] += 1
+                else:
+                    seen["silent in a null gene"] += row["h2"] == 0
+            assert found == pytest.approx(promoter_effects_of(row), abs=1e-9)
+    assert min(seen.values()) > 0
+
+
+def test_promoter_effects_of_whole_haplotypes_add_up(
+    cohort: Path, truth: pd.DataFrame, records: list[pysam.VariantRecord], dosages: pd.DataFrame
+) -> None:
+    several = 0
+    with pysam.FastaFile(str(cohort / "reference.fa")) as fasta:
+        for gene in list(read_genes(cohort / "genes.tsv").values())[::2]:
+            start, end = promoter_of(gene)
             reference = fasta.fetch(gene.contig, start, end).upper()
             inside = [r for r in records if r.contig == gene.contig and start <= r.start < end]
-            assert all(len(r.ref) == 1 and len(r.alts) == 1 for r in inside)
-
-            def score(bases: str, strand: str = gene.strand) -> float:
-                return site_activities(bases if strand == "+" else bases.translate(complement)[::-1])
-
-            known: dict[str, float] = {}
-            row = truth.loc[gene.gene_id]
-            assert score(reference) == pytest.approx(row["promoter_score"], abs=1e-9)
-            named = zip(
-                row["variants"].split(";"), row["effects"].split(";"), row["mechanisms"].split(";"), strict=True
-            )
-            promoter = {name: float(effect) for name, effect, kind in named if kind == "promoter"}
-            for sample in sample_names(SMALL.people)[::6]:
-                values = []
+            effects = promoter_effects_of(truth.loc[gene.gene_id])
+            scores = {reference: grammar(reference, gene.strand)}
+            for sample in sample_names(SMALL.people):
+                change = 0.0
                 for haplotype in (0, 1):
                     bases = list(reference)
                     for record in inside:
                         if record.samples[sample]["GT"][haplotype]:
                             bases[record.start - start] = record.alts[0]
                     text = "".join(bases)
-                    values.append(known.setdefault(text, score(text)))
-                expected = sum(effect * dosages.loc[name, sample] for name, effect in promoter.items())
-                assert np.mean(values) - score(reference) == pytest.approx(expected, abs=1e-9)
-                if expected:
-                    changed.add(gene.strand)
-    assert changed == {"+", "-"}
+                    if text not in scores:
+                        scores[text] = grammar(text, gene.strand)
+                    several += sum(a != b for a, b in zip(text, reference, strict=True)) > 1
+                    change += (scores[text] - scores[reference]) / 2
+                expected = sum(effect * dosages.loc[name, sample] for name, effect in effects.items())
+                assert change == pytest.approx(expected, abs=1e-9)
+    assert several > 0
+
+
+def test_promoter_variants_keep_a_motif_apart(cohort: Path, records: list[pysam.VariantRecord]) -> None:
+    gaps = []
+    for gene in read_genes(cohort / "genes.tsv").values():
+        start, end = promoter_of(gene)
+        inside = [r.start for r in records if r.contig == gene.contig and start <= r.start < end]
+        gaps += np.diff(inside).tolist()
+    # Closer variants could change one motif together, and effects would no longer add up.
+    assert min(gaps) >= len(MOTIFS[0].preferred)
 
 
 def test_distal_variants_lie_outside_every_promoter_and_are_common(

@@ -166,7 +166,7 @@ def per_shard(pattern):
 
 def option(flag, value):
     """A command line option, or nothing where there is no value."""
-    return "" if value in (None, "") else f"{flag} {value}"
+    return f"{flag} {value}" if value else ""
 
 
 def environment(model):
@@ -195,7 +195,7 @@ DEVICE = config["inference"]["device"]
 def closing_words():
     """Where the results lie, for the end of a run."""
     figures = sorted(RUN.glob("figures/*.png"))
-    lines = [f"\nRun '{config['run']}' is complete."]
+    lines = [f"\nResults of run '{config['run']}':"]
     if (RUN / "summary.tsv").exists():
         lines.append(f"  summary   {RUN}/summary.tsv")
         lines.append(f"  scores    {RUN}/scores/MODEL.tsv, predictions in {RUN}/predictions/MODEL.parquet")

@@ -1,6 +1,8 @@
 # Figures: each is one file of the library, drawn three times (PDF, SVG, PNG) with its numbers beside it.
 
 FIGURES = code.submodules("figures", having="FIGURE")
+# Readable names; a model that has its card's name gets its card's title.
+LABELS = [f"{name}={CARDS[name].title}" for name in MODELS if CARDS[name].name == name]
 
 for figure in FIGURES:
 
@@ -24,7 +26,9 @@ for figure in FIGURES:
         params:
             figure=figure,
             models=SCORED,
-            stem=subpath(output[0], strip_suffix=".png"),
+            controls=CONTROLS,
+            labels=LABELS,
+            folder=subpath(output[0], parent=True),
             title=config["title"] or config["run"],
             notes="--notes 'simulated cohort'" if SIMULATED else "",
             code=digest(code.files(f"figures.{figure}", "figures")),
@@ -32,7 +36,8 @@ for figure in FIGURES:
             "{PEXBENCH} base --log {log} figure --figure {params.figure} --models {params.models} "
             "--summary {input.summary} --scores {input.scores} --predictions {input.predictions} "
             "--genes {input.genes} --samples {input.samples} --expression {input.expression} "
-            "--title {params.title:q} {params.notes} --output {params.stem}"
+            "--title {params.title:q} {params.notes} --controls {params.controls} --labels {params.labels:q} "
+            "--output {params.folder}"
 
 
 rule figures:

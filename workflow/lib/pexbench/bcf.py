@@ -6,6 +6,7 @@ one block of bytes. Source: the BCF2 section of the VCF specification, https://s
 
 from __future__ import annotations
 
+import gzip
 import re
 import struct
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 _SITE = struct.Struct("<IIiiifII")
 _WIDTH = {1: 1, 2: 2, 3: 4, 5: 4, 7: 1}
-_INTEGER = {1: np.dtype("<i1"), 2: np.dtype("<i2"), 3: np.dtype("<i4")}
+_INTEGER: dict[int, np.dtype[Any]] = {1: np.dtype("<i1"), 2: np.dtype("<i2"), 3: np.dtype("<i4")}
 
 
 @dataclass(frozen=True)
@@ -52,19 +53,21 @@ def header_contigs(text: str) -> tuple[str, ...]:
 
 
 def parse(data: bytes) -> Records:
-    """Take an uncompressed BCF stream apart (``bcftools view -Ou``).
+    """Take a BCF stream apart (``bcftools view -Ou``).
 
     Args:
-        data: the whole stream, header included.
+        data: the whole stream, header included; newer versions of bcftools pack "uncompressed" BCF in gzip blocks.
 
     Returns:
         Its records.
 
     Raises:
-        ValueError: the bytes are no uncompressed BCF 2 stream.
+        ValueError: the bytes are no BCF 2 stream.
     """
+    if data[:2] == b"\x1f\x8b":
+        data = gzip.decompress(data)
     if data[:4] != b"BCF\x02":
-        raise ValueError("no uncompressed BCF 2 stream")
+        raise ValueError("no BCF 2 stream")
     (text_length,) = struct.unpack_from("<I", data, 5)
     at = 9 + text_length
     text = data[9:at].rstrip(b"\0").decode()
@@ -123,7 +126,7 @@ def _genotypes(data: bytes, at: int, fields: int, samples: int, genotype_key: in
         if key == genotype_key:
             if kind not in _INTEGER:  # no call has an allele
                 return np.zeros((samples, 1), dtype=np.int8)
-            values = np.frombuffer(data, dtype=_INTEGER[kind], count=count * samples, offset=start)
+            values: NDArray[Any] = np.frombuffer(data, dtype=_INTEGER[kind], count=count * samples, offset=start)
             return values.reshape(samples, count)
         at = start + _WIDTH.get(kind, 0) * count * samples
     return None

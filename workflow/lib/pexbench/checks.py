@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from pexbench import bcftools
@@ -16,7 +17,7 @@ from pexbench.cohort import check_sample_names, read_expression, read_samples, u
 from pexbench.errors import InputError, listing
 from pexbench.files import checksum, write_json, write_table
 from pexbench.genes import Gene, genes_to_table, read_genes
-from pexbench.genotypes import Genotypes, read_genotypes
+from pexbench.genotypes import Genotypes, Missing, Unphased, read_genotypes
 from pexbench.reference import Reference, match_contig
 from pexbench.variants import VariantRules, count_kinds, merged_intervals, subset_variants, vcf_header
 
@@ -50,8 +51,8 @@ class CheckRules:
     region: str | None = None
     genotyped_flank: int = 7000
     sequence_flank: int = 7000
-    unphased: str = "error"
-    missing: str = "error"
+    unphased: Unphased = "error"
+    missing: Missing = "error"
 
 
 @dataclass
@@ -87,10 +88,13 @@ def check_inputs(files: InputFiles, rules: CheckRules, output: Path) -> None:
     genes = _genes_on_reference(genes, reference, rules.sequence_flank, report)
     individuals, levels = read_expression(files.expression_individuals), read_expression(files.expression_genes)
     samples = _samples(files, genes, individuals, report)
-    genes = _genes_with_expression(genes, individuals, levels, list(samples["sample"]), report)
-    if report.faults or not genes:
-        report.faults = report.faults or [f"{files.genes}: no gene is left; see the reasons: {_reasons(report)}."]
+    if report.faults:
         raise InputError(_sentences(report.faults))
+    genes = _genes_with_expression(genes, individuals, levels, list(samples["sample"]), report)
+    if not genes:
+        raise InputError(
+            f"{files.genes}: no gene is left; genes need sequence and expression; found: {_reasons(report)}."
+        )
     personal = _check_variants(files, rules, reference, genes, list(samples["sample"]), report)
     if report.faults:
         raise InputError(_sentences(report.faults))
@@ -100,17 +104,22 @@ def check_inputs(files: InputFiles, rules: CheckRules, output: Path) -> None:
     report.counts["bcftools"] = bcftools.version()
     report.counts["sha256"] = _checksums(files, genes)
     dropped = pd.DataFrame(report.dropped, columns=["kind", "id", "count", "reason"])
-    by_reason = dropped.groupby(["kind", "reason"], sort=True)["count"].sum()
-    report.counts["dropped"] = {f"{kind}: {reason}": int(number) for (kind, reason), number in by_reason.items()}
-    for name, number in report.counts["dropped"].items():  # type: ignore[attr-defined]
+    totals: dict[str, int] = {}
+    for kind, _, number, reason in sorted(report.dropped):
+        totals[f"{kind}: {reason}"] = totals.get(f"{kind}: {reason}", 0) + number
+    report.counts["dropped"] = totals
+    for name, number in totals.items():
         LOG.info("left out: %d x %s", number, name)
     write_table(table, output / "genes.tsv")
     write_table(samples, output / "samples.tsv")
     write_table(dropped, output / "dropped.tsv")
     write_json(report.counts, output / "inputs.json")
     LOG.info(
-        "%d genes (%d with genotypes around them), %d people, %s variants", len(genes), int(table["personal"].sum()),
-        len(samples), report.counts["variants_used"],
+        "%d genes (%d with genotypes around them), %d people, %s variants",
+        len(genes),
+        int(table["personal"].sum()),
+        len(samples),
+        report.counts["variants_used"],
     )
 
 
@@ -171,7 +180,9 @@ def _samples(files: InputFiles, genes: Mapping[str, Gene], individuals: pd.DataF
     }
     keep = []
     for name in table["sample"]:
-        lacking = [what for what, have in (("genotypes", in_genotypes), ("expression", in_expression)) if name not in have]
+        lacking = [
+            what for what, have in (("genotypes", in_genotypes), ("expression", in_expression)) if name not in have
+        ]
         if lacking:
             report.drop("sample", name, "no " + " and no ".join(lacking))
         keep.append(not lacking)
@@ -226,7 +237,11 @@ def _personal(gene: Gene, contigs: Sequence[str], rules: CheckRules) -> str:
 
 
 def _check_variants(
-    files: InputFiles, rules: CheckRules, reference: Reference, genes: Mapping[str, Gene], people: list[str],
+    files: InputFiles,
+    rules: CheckRules,
+    reference: Reference,
+    genes: Mapping[str, Gene],
+    people: list[str],
     report: Report,
 ) -> dict[str, bool]:
     """Read every genotype that any gene uses; say which genes have genotypes around them."""
@@ -250,7 +265,7 @@ def _check_variants(
         kinds = count_kinds(vcf, [(name, start, end) for _, start, end in spans])
         for kind, number in sorted(kinds.items()):
             if not _kept(kind, rules.variants):
-                report.drop("variants", kind, "kind not used (settings 'variants')", number)
+                report.drop("variants", f"{kind} on {contig}", "kind not used (settings 'variants')", number)
         with tempfile.TemporaryDirectory() as folder:
             store = Path(folder, "used.bcf")
             subset_variants(vcf, reference, members, people, rules.variants, store, check_ref="w")
@@ -268,24 +283,32 @@ def _kept(kind: str, rules: VariantRules) -> bool:
 
 
 def _check_blocks(
-    store: Path, vcf: Path, contig: str, spans: Sequence[tuple[str, int, int]], people: list[str], rules: CheckRules,
-    reference: Reference, members: Sequence[Gene], totals: dict[str, int], report: Report,
+    store: Path,
+    vcf: Path,
+    contig: str,
+    spans: Sequence[tuple[str, int, int]],
+    people: list[str],
+    rules: CheckRules,
+    reference: Reference,
+    members: Sequence[Gene],
+    totals: dict[str, int],
+    report: Report,
 ) -> None:
     """Check the records of one contig, a block at a time."""
-    positions: list[np.ndarray] = []
+    positions: list[npt.NDArray[np.int64]] = []
     seen: set[tuple[int, str, tuple[str, ...]]] = set()
     for _, span_start, span_end in spans:
         for start in range(span_start, span_end, BLOCK):
             end = min(start + BLOCK, span_end)
             try:
                 found = read_genotypes(
-                    store, contig, start, end, people, unphased=rules.unphased, missing=rules.missing  # type: ignore[arg-type]
+                    store, contig, start, end, people, unphased=rules.unphased, missing=rules.missing
                 )
             except InputError as fault:
                 report.faults.append(str(fault).replace(str(store), str(vcf)))
                 return
             own = np.flatnonzero(found.positions >= start)
-            _check_records(found, own, vcf, reference, seen, totals, report)
+            _check_records(found, own, vcf, reference, start, seen, totals, report)
             positions.append(found.positions[own])
             LOG.info("%s:%d-%d: %d records checked", contig, start + 1, end, len(own))
     every = np.concatenate(positions) if positions else np.empty(0, dtype=np.int64)
@@ -302,16 +325,24 @@ def _check_blocks(
 
 
 def _check_records(
-    found: Genotypes, own: np.ndarray, vcf: Path, reference: Reference,
-    seen: set[tuple[int, str, tuple[str, ...]]], totals: dict[str, int], report: Report,
+    found: Genotypes,
+    own: npt.NDArray[np.int64],
+    vcf: Path,
+    reference: Reference,
+    start: int,
+    seen: set[tuple[int, str, tuple[str, ...]]],
+    totals: dict[str, int],
+    report: Report,
 ) -> None:
     """REF against the reference, repeated records, missing genotypes."""
     totals["missing_genotypes"] += int((found.alleles[own] < 0).any(axis=2).sum()) if len(own) else 0
     wrong, repeated = [], []
     before = -1
+    last = max((int(found.positions[row]) + len(found.refs[row]) for row in own), default=start)
+    known = reference.fetch(found.contig, start, last).upper()
     for row in own:
         position, ref, alts = int(found.positions[row]), found.refs[row], found.alts[row]
-        if reference.fetch(found.contig, position, position + len(ref)).upper() != ref.upper().encode():
+        if known[position - start : position - start + len(ref)] != ref.upper().encode():
             wrong.append((position, ref))
         if (position, ref, alts) in seen:
             repeated.append(position)
@@ -338,4 +369,5 @@ def _checksums(files: InputFiles, genes: Mapping[str, Gene]) -> dict[str, str]:
     paths |= {files.genotype_file(gene.contig) for gene in genes.values()}
     if files.samples is not None:
         paths.add(files.samples)
-    return {path.name: checksum(path) for path in sorted(paths)}
+    # The run's own names are links; what they lead to has the name people know.
+    return {path.resolve().name: checksum(path) for path in sorted(paths)}

@@ -7,14 +7,15 @@ an ALT takes the case of the sequence where it is put.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
 class ReferenceMismatch(Exception):  # noqa: N818 - named for what it is; callers turn it into an InputError
-    """REF of a record is not what the sequence has; ``record`` is its number in the given order."""
+    """REF of a record is not what the sequence has."""
 
     def __init__(self, record: int, ref: str, found: str) -> None:
+        """Keep the record's number in the order given, its REF, and the bases found instead."""
         super().__init__(f"REF {ref!r}, sequence {found!r}")
         self.record, self.ref, self.found = record, ref, found
 
@@ -131,25 +132,3 @@ def apply_records(reference: bytes, start: int, records: Iterable[tuple[int, str
 def _matches(ref: str, buffer: bytearray, index: int, count: int) -> bool:
     """Whether the first ``count`` bases of REF are those at ``index``, in any case."""
     return ref[:count].upper().encode() == bytes(buffer[index : index + count]).upper()
-
-
-def clusters(positions: Sequence[int], ends: Sequence[int]) -> list[tuple[int, int]]:
-    """Runs of records that overlap one another, so that only records of one run can affect each other.
-
-    Args:
-        positions: first positions, ascending.
-        ends: positions after the last REF bases.
-
-    Returns:
-        Half-open ranges of record numbers.
-    """
-    runs: list[tuple[int, int]] = []
-    first, reach = 0, -1
-    for number, (position, end) in enumerate(zip(positions, ends, strict=True)):
-        if number and position >= reach:
-            runs.append((first, number))
-            first = number
-        reach = end if number == first else max(reach, end)
-    if len(positions):
-        runs.append((first, len(positions)))
-    return runs

@@ -120,8 +120,9 @@ def _read_expression_places(path: str | Path) -> dict[str, Gene]:
             f"{path}: no column {listing(absent)}; as a gene source an expression table needs contig, tss (or BED "
             "start, end) and strand; take it off gene_sources."
         )
-    return {
-        row.gene_id: Gene(row.gene_id, "", row.contig, int(row.tss), row.strand)
-        for row in rows[["gene_id", "contig", "tss", "strand"]].itertuples(index=False)
-        if row.strand in ("+", "-")
-    }
+    genes = {}
+    for row in rows[["gene_id", "contig", "tss", "strand"]].itertuples(index=False):
+        gene_id, contig, tss, strand = (str(value) for value in row)
+        if strand in ("+", "-"):
+            genes[gene_id] = Gene(gene_id, "", contig, int(tss), strand)
+    return genes

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pexbench.errors import InputError, listing
-from pexbench.names import valid_name
 from pexbench.models.card import Card
+from pexbench.names import valid_name
 
 
 class GeneRow(NamedTuple):

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pexbench.genes import Gene
-from pexbench.genotypes import read_genotypes
+from pexbench.genotypes import Missing, Unphased, read_genotypes
 from pexbench.haplotypes import build_haplotypes, encode
 from pexbench.models.card import Card
 from pexbench.predictions import REFERENCE_COLUMNS, haplotype_table
@@ -42,8 +42,8 @@ class Genotyping:
     store: Path
     samples: Sequence[str]
     region: str | None = None
-    unphased: str = "error"
-    missing: str = "error"
+    unphased: Unphased = "error"
+    missing: Missing = "error"
 
 
 def genotyped_share(window: Window, region: str | None) -> float:
@@ -76,7 +76,12 @@ def predict_gene(
 
 
 def predict_shard(
-    adapter: Adapter, card: Card, genes: Sequence[Gene], personal: Set[str], reference: Reference, cohort: Genotyping,
+    adapter: Adapter,
+    card: Card,
+    genes: Sequence[Gene],
+    personal: Set[str],
+    reference: Reference,
+    cohort: Genotyping,
     batch_size: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Predict all genes of a shard.
@@ -107,8 +112,13 @@ def predict_shard(
         n_variants = n_distinct = 0
         if gene.gene_id in personal:
             genotypes = read_genotypes(
-                cohort.store, gene.contig, window.start, window.end, cohort.samples,
-                unphased=cohort.unphased, missing=cohort.missing,  # type: ignore[arg-type]
+                cohort.store,
+                gene.contig,
+                window.start,
+                window.end,
+                cohort.samples,
+                unphased=cohort.unphased,
+                missing=cohort.missing,
             )
             haplotypes = build_haplotypes(reference, window, genotypes)
             n_variants, n_distinct = len(genotypes.positions), len(haplotypes.sequences)
@@ -122,8 +132,13 @@ def predict_shard(
         rows.append((gene.gene_id, values[0], n_share, share, n_variants, n_distinct))
         rate = sequences / max(time.monotonic() - started, 1e-9)
         LOG.info(
-            "%s (%d of %d): %d distinct of %d haplotypes, %.0f sequences/s", gene.label, number, len(genes), n_distinct,
-            2 * len(cohort.samples) if n_distinct else 0, rate,
+            "%s (%d of %d): %d distinct of %d haplotypes, %.0f sequences/s",
+            gene.label,
+            number,
+            len(genes),
+            n_distinct,
+            2 * len(cohort.samples) if n_distinct else 0,
+            rate,
         )
     empty = haplotype_table("", [], np.empty((0, 2), dtype=np.float32))
     table = pd.concat(people, ignore_index=True) if people else empty

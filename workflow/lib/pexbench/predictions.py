@@ -55,7 +55,8 @@ def combine_haplotypes(table: pd.DataFrame, how: str, model: str) -> Float32:
                 "predictions; use 'mean' (models that already predict logs need it)."
             )
         first, second = np.log(first), np.log(second)
-    return ((first + second) / 2).astype(np.float32)
+    combined: Float32 = ((first + second) / 2).astype(np.float32)
+    return combined
 
 
 def gather(shards: Sequence[str | Path], how: str, model: str) -> pd.DataFrame:

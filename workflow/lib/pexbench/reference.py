@@ -32,9 +32,13 @@ class Reference:
     """An indexed FASTA file (plain or bgzip), read by interval."""
 
     def __init__(self, path: str | Path) -> None:
+        """Open ``path``, whose index (``.fai``) lies beside it."""
         self.path = Path(path)
         self._fasta = Fasta(str(path), as_raw=True, sequence_always_upper=False, rebuild=False)
-        self.lengths: dict[str, int] = {name: len(self._fasta[name]) for name in self._fasta.keys()}
+        self.lengths: dict[str, int] = {
+            name: len(self._fasta[name])
+            for name in self._fasta.keys()  # noqa: SIM118 - not a dict
+        }
 
     def contig(self, contig: str) -> str:
         """This file's name of a contig.

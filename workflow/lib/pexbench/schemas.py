@@ -57,7 +57,9 @@ def _inline(node: Any, definitions: dict[str, Any]) -> Any:
 def settings_table() -> str:
     """All keys with type, default and meaning, as a Markdown table."""
     lines = ["| key | type | default | meaning |", "| --- | --- | --- | --- |"]
-    lines += [f"| `{key}` | {kind} | {default} | {meaning} |" for key, kind, default, meaning in _keys(config_schema(), "")]
+    lines += [
+        f"| `{key}` | {kind} | {default} | {meaning} |" for key, kind, default, meaning in _keys(config_schema(), "")
+    ]
     return "\n".join(lines) + "\n"
 
 

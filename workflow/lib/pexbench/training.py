@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 
 from pexbench.errors import InputError
 from pexbench.files import published
@@ -32,16 +33,22 @@ def training_target(levels: pd.DataFrame, genes: Sequence[str], samples: Sequenc
         float64 by gene id.
     """
     here = [name for name in samples if name in levels.columns]
-    median = levels.loc[[gene for gene in genes if gene in levels.index], here].median(axis=1)
-    median = median[np.isfinite(median)]
+    known = levels.loc[[gene for gene in genes if gene in levels.index], here]
+    values = np.median(known.to_numpy(np.float64), axis=1)
+    median = pd.Series(values, index=known.index)[np.isfinite(values)]
     if (median < 0).any():
         # Centred or normalised tables have no logarithm; their ranks carry what there is.
-        return median.rank() / len(median)
-    return np.log2(median + 0.01)
+        return pd.Series(rankdata(median.to_numpy()) / len(median), index=median.index)
+    return pd.Series(np.log2(median.to_numpy() + 0.01), index=median.index)
 
 
 def train_model(
-    card: Card, genes: dict[str, Gene], reference: Reference, levels: pd.DataFrame, samples: Sequence[str], seed: int,
+    card: Card,
+    genes: dict[str, Gene],
+    reference: Reference,
+    levels: pd.DataFrame,
+    samples: Sequence[str],
+    seed: int,
     output: str | Path,
 ) -> None:
     """Train a model on reference sequences across genes and write its arrays.

@@ -68,10 +68,16 @@ def merged_intervals(genes: Iterable[Gene], flank: int) -> list[tuple[str, int, 
 
 
 def _stages(
-    vcf: str | Path, reference: Reference, contig_names: tuple[str, str], regions: Path, samples: Path,
-    rules: VariantRules, rename: Path, check_ref: str,
+    vcf: str | Path,
+    reference: Reference,
+    contig_names: tuple[str, str],
+    regions: Path,
+    samples: Path,
+    rules: VariantRules,
+    rename: Path,
+    check_ref: str,
 ) -> list[list[str]]:
-    """bcftools commands, in order, from the cohort's VCF to the shard's BCF."""
+    """Bcftools commands, in order, from the cohort's VCF to the shard's BCF."""
     vcf_name, reference_name = contig_names
     excluded = "ref,bnd,other" if rules.indels else "indels,mnps,ref,bnd,other"
     view = ["view", "-Ou", "-R", str(regions), "-S", str(samples), "--exclude-types", excluded, "-e", 'ALT="*"']
@@ -88,8 +94,14 @@ def _stages(
 
 
 def subset_variants(
-    vcf: str | Path, reference: Reference, genes: Sequence[Gene], samples: Sequence[str], rules: VariantRules,
-    output: str | Path, *, check_ref: str = "e",
+    vcf: str | Path,
+    reference: Reference,
+    genes: Sequence[Gene],
+    samples: Sequence[str],
+    rules: VariantRules,
+    output: str | Path,
+    *,
+    check_ref: str = "e",
 ) -> None:
     """Write the records around some genes, of some people, as an indexed BCF in the reference's contig names.
 

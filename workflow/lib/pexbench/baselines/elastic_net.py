@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pexbench.baselines.arrays import Floats, gene_data
-from pexbench.baselines.folds import outer_folds
+from pexbench.baselines.folds import mean_fold_correlation, outer_folds
 from pexbench.errors import InputError
 
 #: Values of the penalty solved at a time; between two blocks the search may end.
@@ -55,6 +55,7 @@ class ElasticNet:
         lambdas: float64 [F], penalty chosen for each fold, on standardised expression; NaN if nothing could be fitted.
         n_nonzero: int64 [F], SNPs with an effect in each fold's model.
         n_snps: SNPs that passed the frequency filter.
+        r_within_folds: mean Pearson correlation with expression within folds, the one free of bias.
     """
 
     prediction: NDArray[np.float32]
@@ -62,6 +63,7 @@ class ElasticNet:
     lambdas: Floats
     n_nonzero: NDArray[np.int64]
     n_snps: int
+    r_within_folds: float
 
 
 @dataclass(frozen=True)
@@ -285,6 +287,7 @@ def predict_elastic_net(
         lambdas=lambdas,
         n_nonzero=n_nonzero,
         n_snps=len(data.variants),
+        r_within_folds=mean_fold_correlation(prediction, data.y, folds),
     )
 
 

@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from pexbench.cohort import usable_rows
 from pexbench.genes import Gene
-from pexbench.genotypes import read_genotypes
+from pexbench.genotypes import Missing, Unphased, read_genotypes
 
 LOG = logging.getLogger(__name__)
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
 #: What a baseline does for one gene: dosages [S, M], variant ids, expression [S] to (prediction [S], row of fits).
-Fit = Callable[[np.ndarray, Sequence[str], np.ndarray], tuple[np.ndarray, dict[str, object]]]
+Fit = Callable[[Float32, Sequence[str], Float64], tuple[Float32, dict[str, object]]]
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,8 @@ class Shard:
     samples: Sequence[str]
     expression: pd.DataFrame
     flank: int
-    unphased: str = "error"
-    missing: str = "error"
+    unphased: Unphased = "error"
+    missing: Missing = "error"
 
 
 def run_shard(shard: Shard, fit: Fit) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -53,12 +56,13 @@ def run_shard(shard: Shard, fit: Fit) -> tuple[pd.DataFrame, pd.DataFrame]:
         ``(predictions, fits)``: columns ``gene_id``, ``sample``, ``prediction`` (float32, out of fold), and one row
         per gene with what was fitted; a gene that could not be fitted has its reason in ``note``.
     """
-    predictions, fits = [], []
+    predictions: list[pd.DataFrame] = []
+    fits: list[dict[str, object]] = []
     for number, (gene, dosages, variants, reason) in enumerate(_genes(shard), start=1):
         if reason:
             fits.append({"gene_id": gene.gene_id, "note": reason})
         else:
-            measured = shard.expression.loc[gene.gene_id, list(shard.samples)].to_numpy(np.float64)
+            measured = shard.expression.loc[[gene.gene_id], list(shard.samples)].to_numpy(np.float64)[0]
             predicted, about = fit(dosages, variants, measured)
             predictions.append(
                 pd.DataFrame({"gene_id": gene.gene_id, "sample": list(shard.samples), "prediction": predicted})
@@ -70,7 +74,7 @@ def run_shard(shard: Shard, fit: Fit) -> tuple[pd.DataFrame, pd.DataFrame]:
     return table, pd.DataFrame(fits, columns=None if fits else ["gene_id", "note"])
 
 
-def _genes(shard: Shard) -> Iterator[tuple[Gene, np.ndarray, Sequence[str], str]]:
+def _genes(shard: Shard) -> Iterator[tuple[Gene, Float32, Sequence[str], str]]:
     """Each gene with its cis dosages, or the reason why it has none."""
     known = shard.expression.reindex(columns=list(shard.samples))
     reasons = usable_rows(known)
@@ -87,7 +91,7 @@ def _genes(shard: Shard) -> Iterator[tuple[Gene, np.ndarray, Sequence[str], str]
             gene.tss0 + shard.flank + 1,
             shard.samples,
             unphased=shard.unphased,
-            missing=shard.missing,  # type: ignore[arg-type]
+            missing=shard.missing,
         )
         dosages, _, variants = genotypes.dosages()
         yield gene, dosages, variants, ""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from pexbench.baselines.arrays import Floats, gene_data
-from pexbench.baselines.folds import outer_folds
+from pexbench.baselines.folds import mean_fold_correlation, outer_folds
 from pexbench.errors import InputError
 
 #: Correlations nearer to each other than this count as equal: SNPs in perfect linkage differ by rounding only.
@@ -27,6 +27,7 @@ class TopSnp:
         folds: int64 [S], the fold in which each person was held out.
         fold_variants: per fold, the id of the SNP chosen without the held-out people; empty if there was none.
         n_snps: SNPs that passed the frequency filter.
+        r_within_folds: mean Pearson correlation with expression within folds, the one free of bias.
         variant: the best SNP over all people, empty if there was none.
         r: its Pearson correlation with expression over all people; NaN if there was none.
         p: two-sided p-value of ``r`` (t-test, S-2 degrees of freedom), **not** corrected for the choice among SNPs.
@@ -36,6 +37,7 @@ class TopSnp:
     folds: NDArray[np.int64]
     fold_variants: tuple[str, ...]
     n_snps: int
+    r_within_folds: float
     variant: str
     r: float
     p: float
@@ -114,6 +116,7 @@ def predict_top_snp(
         folds=data.as_given(folds),
         fold_variants=tuple(chosen),
         n_snps=len(data.variants),
+        r_within_folds=mean_fold_correlation(prediction, data.y, folds),
         variant="" if column < 0 else data.variants[column],
         r=r,
         p=p_value(r, len(data.samples)),

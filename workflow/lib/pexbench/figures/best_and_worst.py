@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,8 +29,15 @@ FIGURE = FigureCard(
         "alone makes some."
     ),
 )
-PANEL = 2.75
-ROW = 2.95
+# Inches: size of a panel; height of a row and what of it lies below the panel; place of the first panel in a block
+# of two, step to the second, width of a block.
+PANEL = (2.45, 1.85)
+ROW = 3.05
+BELOW = 0.66
+FIRST = 0.95
+STEP = 2.95
+BLOCK = 6.6
+SUPERSCRIPT = str.maketrans("-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079")
 #: From this many models on, two models share a row.
 TWO_PER_ROW = 5
 
@@ -69,24 +77,26 @@ def table(data: FigureData) -> pd.DataFrame:
 def _panel(axes: Axes, data: FigureData, model: str, place: str, row: pd.Series) -> None:
     colour = CONTROL if model in data.controls else ACROSS_INDIVIDUALS
     points = people(data, model, str(row["unit_id"]))
-    mean = points["predicted"].mean()
+    mean = float(points["predicted"].mean())
     x, y = (points["predicted"] - mean).to_numpy(), points["measured"].to_numpy()
-    size = 22 if len(x) <= 60 else 12
-    axes.scatter(x, y, s=size, color=colour, alpha=0.55, linewidths=0, rasterized=len(x) > 1000)
-    slope, intercept = np.polyfit(x / np.abs(x).max(), y, 1)
+    exponent = int(np.floor(np.log10(np.abs(x).max())))
+    # Small differences on a large level: the power of ten stands in the label, not in a corner.
+    exponent = exponent if exponent < -1 or exponent > 3 else 0
+    x = x / 10.0**exponent
+    axes.scatter(x, y, s=22 if len(x) <= 60 else 12, color=colour, alpha=0.55, linewidths=0, rasterized=len(x) > 1000)
+    slope, intercept = np.polyfit(x, y, 1)
     ends = np.array([x.min(), x.max()])
-    axes.plot(ends, slope * ends / np.abs(x).max() + intercept, color=INK, linewidth=1.2)
-    axes.set_title(
-        f"{place}: {data.gene_label(str(row['unit_id']))}", loc="left", fontsize=9.5, fontweight="bold", pad=17
-    )
-    said = f"Spearman {number(row['value'])}, n = {row['n']:,}"
-    axes.text(0, 1.035, said, transform=axes.transAxes, fontsize=8.5, color=FAINT, va="bottom")
-    axes.set_xlabel(f"predicted, difference to mean ({mean:.4g})", fontsize=8)
-    axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.ticklabel_format(axis="both", scilimits=(-2, 4), useMathText=False)
+    axes.plot(ends, slope * ends + intercept, color=INK, linewidth=1.2)
+    gene = data.gene_label(str(row["unit_id"]))
+    axes.set_title(f"{place}: {gene}", loc="left", fontsize=9.5, fontweight="bold", pad=17)
+    said = f"Spearman {number(row['value'])} [{number(row['lower'])}, {number(row['upper'])}], n = {row['n']:,}"
+    axes.text(0, 1.035, said, transform=axes.transAxes, fontsize=8, color=FAINT, va="bottom")
+    scale = f", in 10{str(exponent).translate(SUPERSCRIPT)}" if exponent else ""
+    level = f"{mean:.4g}".replace("-", "\u2212")
+    axes.set_xlabel(f"predicted, difference to mean{scale}\n(mean {level})", fontsize=8, linespacing=1.3)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.margins(0.06)
-    axes.xaxis.get_offset_text().set_fontsize(7.5)
 
 
 def draw(data: FigureData) -> Figure:
@@ -94,39 +104,33 @@ def draw(data: FigureData) -> Figure:
     with applied():
         blocks = 2 if len(data.models) >= TWO_PER_ROW else 1
         rows = -(-len(data.models) // blocks)
-        width = 0.5 + blocks * (2 * PANEL + 1.2)
-        height = rows * ROW + 0.1
+        width = blocks * BLOCK
+        height = rows * ROW
         figure, top = canvas(data, FIGURE.title, width, height)
         for index, model in enumerate(data.models):
             line, block = divmod(index, blocks)
-            left = 0.5 + block * (2 * PANEL + 1.2)
-            base = (height - (line + 1) * ROW + 0.60) / height * top
+            left = block * BLOCK
+            low = (height - (line + 1) * ROW + BELOW) / height * top
+            middle = low + PANEL[1] / 2 / height * top
             figure.text(
-                (left - 0.28) / width,
-                base + (ROW - 1.25) / 2 / height * top,
-                data.label(model),
+                (left + 0.26) / width,
+                middle,
+                "\n".join(textwrap.wrap(data.label(model), 24)),
                 rotation=90,
                 ha="center",
                 va="center",
-                fontsize=11,
+                fontsize=10.5,
                 fontweight="bold",
                 color=CONTROL if model in data.controls else INK,
             )
             found = extremes(data, model)
-            for number_, (place, row) in enumerate(found):
-                corner = (left + 0.42 + number_ * (PANEL + 0.15)) / width
-                size = ((PANEL - 0.55) / width, (ROW - 1.25) / height * top)
-                axes = figure.add_axes((corner, base, *size))
+            for column, (place, row) in enumerate(found):
+                corner = (left + FIRST + column * STEP) / width
+                axes = figure.add_axes((corner, low, PANEL[0] / width, PANEL[1] / height * top))
                 _panel(axes, data, model, place, row)
-                if number_ == 0:
-                    axes.set_ylabel("measured expression")
+                if column == 0:
+                    axes.set_ylabel("measured expression", fontsize=8)
             if not found:
-                figure.text(
-                    (left + 0.42) / width,
-                    base + (ROW - 1.25) / 2 / height * top,
-                    "No gene to show: this model predicts the same\nfor all people in every scored gene.",
-                    fontsize=9,
-                    color=FAINT,
-                    va="center",
-                )
+                said = "No gene to show: the prediction is the same\nfor all people in every scored gene."
+                figure.text((left + FIRST) / width, middle, said, fontsize=9, color=FAINT, va="center")
         return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,13 +34,14 @@ Floats = npt.NDArray[np.float64]
 
 FIGURE = FigureCard(
     name="distributions",
-    title="Models rank genes; do they rank people?",
+    title="Do the models rank genes, and do they rank people?",
     caption=(
         "Spearman correlation of prediction and measurement. Left, blue: across genes, one point per person (that "
         "person's predictions against own expression); the diamond is the reference-sequence prediction against the "
         "cohort's median expression. Right, green: across individuals, one point per gene. Curves are densities, each "
         "scaled to the same height. Black: mean with 95 % interval (bootstrap over people and genes). Open points: "
-        "genes whose prediction is the same for all people; they count as 0. Controls are grey."
+        "genes whose prediction is the same for all people (constant); they count as 0. Controls are grey. A baseline "
+        "that is trained gene by gene on normalised expression knows nothing of levels: its blue row is no test of it."
     ),
 )
 #: Panels: axis, metric, colour, heading, noun of a unit, noun of a member.
@@ -47,8 +49,12 @@ PANELS = (
     ("across_genes_personal", "across_genes", ACROSS_GENES, "Across genes, per person", "person", "people"),
     ("across_individuals", "across_individuals", ACROSS_INDIVIDUALS, "Across individuals, per gene", "gene", "genes"),
 )
+# Inches: height of a row; names, panels, and the text beside each panel.
 ROW = 0.82
-WIDTH = 11.0
+NAMES = 1.5
+PANEL = 3.6
+BESIDE = 1.8
+WIDTH = NAMES + 2 * (PANEL + BESIDE)
 #: More points than this are drawn as pixels inside the vector files.
 MANY = 400
 #: A density needs this many values.
@@ -101,8 +107,10 @@ def _row(axes: Axes, place: float, scored: pd.DataFrame, colour: str) -> None:
     values = np.sort(scored.loc[~constant, "value"].to_numpy(dtype=np.float64))
     many = len(values) > MANY
     if len(values) >= LEAST_FOR_DENSITY and np.ptp(values) > 1e-6:
-        grid = np.linspace(max(-1, values[0] - np.ptp(values) * 0.1), min(1, values[-1] + np.ptp(values) * 0.1), 300)
-        density = stats.gaussian_kde(values)(grid)
+        kernel = stats.gaussian_kde(values)
+        tail = 2.5 * float(np.sqrt(kernel.covariance[0, 0]))
+        grid = np.linspace(max(-1, values[0] - tail), min(1, values[-1] + tail), 300)
+        density = kernel(grid)
         top = place + 0.52 * density / density.max()
         axes.fill_between(grid, place, top, color=colour, alpha=0.28, linewidth=0)
         axes.plot(grid, top, color=colour, linewidth=1.1)
@@ -138,13 +146,26 @@ def _mean(axes: Axes, place: float, summary: pd.DataFrame) -> str:
         return "not scored"
     row = summary.iloc[0]
     axes.plot([row["lower"], row["upper"]], [place, place], color=INK, linewidth=2.2, solid_capstyle="butt", zorder=5)
-    axes.plot(row["mean"], place, marker="o", markersize=6, color=INK, markeredgecolor="white", zorder=6)
-    return f"{number(row['mean'])} [{number(row['lower'])}, {number(row['upper'])}]"
+    axes.plot(row["mean"], place, marker="o", markersize=5.5, color=INK, markeredgecolor="white", zorder=6)
+    decimals = 3 if 0 < row["upper"] - row["lower"] < 0.05 else 2
+    mean, lower, upper = (number(row[column], decimals) for column in ("mean", "lower", "upper"))
+    return f"{mean} [{lower}, {upper}]"
 
 
-def number(value: float) -> str:
-    """Two decimals, with a proper minus sign and no minus zero."""
-    return f"{value:.2f}".replace("-0.00", "0.00").replace("-", "\u2212") if np.isfinite(value) else "–"
+def number(value: float, decimals: int = 2) -> str:
+    """A number with a proper minus sign and no minus zero."""
+    if not np.isfinite(value):
+        return "none"
+    return f"{round(value, decimals) + 0.0:.{decimals}f}".replace("-", "\u2212")
+
+
+def _counts(scored: pd.DataFrame, summary: pd.DataFrame, one: str, many: str) -> list[str]:
+    """How many units stand behind a row, and how many of them are special."""
+    lines = [counted(len(scored), one, many)]
+    for column, word in (("n_constant", "constant"), ("n_not_scored", "not scored")):
+        if not summary.empty and summary[column].iloc[0]:
+            lines.append(f"{summary[column].iloc[0]:,} {word}")
+    return lines
 
 
 def counted(count: int, one: str, many: str) -> str:
@@ -155,14 +176,12 @@ def counted(count: int, one: str, many: str) -> str:
 def draw(data: FigureData) -> Figure:
     """Draw the figure; one row per model, in the order of ``data.predictions``."""
     with applied():
-        height = ROW * len(data.models) + 1.35
+        height = ROW * len(data.models) + 1.15
         figure, top = canvas(data, FIGURE.title, WIDTH, height)
-        grid = figure.add_gridspec(
-            1, 2, left=0.135, right=0.865, wspace=0.42, top=top - 0.34 * top / height, bottom=0.80 * top / height
-        )
         low, high = limits(data)
         for column, (axis, metric, colour, heading, one, many) in enumerate(PANELS):
-            axes = figure.add_subplot(grid[0, column])
+            left = (NAMES + column * (PANEL + BESIDE)) / WIDTH
+            axes = figure.add_axes((left, 0.80 * top / height, PANEL / WIDTH, ROW * len(data.models) * top / height))
             zero_line(axes)
             for index, model in enumerate(data.models):
                 place = float(len(data.models) - 1 - index)
@@ -172,16 +191,7 @@ def draw(data: FigureData) -> Figure:
                 summary = data.chosen(data.summary, model, axis, metric)
                 _row(axes, place, scored, CONTROL if model in data.controls else colour)
                 text = _mean(axes, place, summary)
-                lines = [counted(len(scored), one, many)]
-                if not summary.empty and summary["n_constant"].iloc[0]:
-                    lines.append(f"{summary['n_constant'].iloc[0]:,} constant")
-                if not summary.empty and summary["n_not_scored"].iloc[0]:
-                    lines.append(f"{summary['n_not_scored'].iloc[0]:,} not scored")
-                beside = {"transform": axes.get_yaxis_transform(), "clip_on": False, "va": "center"}
-                axes.text(1.025, place + 0.16, text, fontsize=8.5, fontweight="bold", **beside)  # type: ignore[arg-type]
-                axes.text(1.025, place - 0.10, ", ".join(lines[:2]), fontsize=8, color=FAINT, **beside)  # type: ignore[arg-type]
-                if lines[2:]:
-                    axes.text(1.025, place - 0.32, lines[2], fontsize=8, color=FAINT, **beside)  # type: ignore[arg-type]
+                _beside(axes, place, [text, *_counts(scored, summary, one, many)])
                 if column == 0:
                     _reference(axes, place, data, model)
             axes.set_xlim(low - 0.02, high + 0.02)
@@ -191,12 +201,28 @@ def draw(data: FigureData) -> Figure:
             axes.spines["left"].set_visible(False)
             axes.tick_params(axis="y", length=0, pad=6)
             places = range(len(data.models) - 1, -1, -1)
-            names = [data.label(model) for model in data.models]
+            names = ["\n".join(textwrap.wrap(data.label(model), 17)) for model in data.models]
             axes.set_yticks(list(places), names if column == 0 else [""] * len(names), fontsize=9.5)
             axes.set_xlabel("Spearman correlation")
             axes.set_title(heading, loc="left", color=colour, fontweight="bold", fontsize=10.5, pad=8)
         _legend(figure)
         return figure
+
+
+def _beside(axes: Axes, place: float, lines: list[str]) -> None:
+    """Lines of text to the right of a row, centred on it, the first in bold."""
+    for line, said in enumerate(lines):
+        axes.text(
+            1.025,
+            place + 0.11 * (len(lines) - 1) - 0.215 * line,
+            said,
+            transform=axes.get_yaxis_transform(),
+            va="center",
+            clip_on=False,
+            fontsize=8 if line else 8.5,
+            fontweight="normal" if line else "bold",
+            color=FAINT if line else INK,
+        )
 
 
 def _reference(axes: Axes, place: float, data: FigureData, model: str) -> None:
@@ -226,7 +252,7 @@ def _legend(figure: Figure) -> None:
     texts = [
         "mean, 95 % interval",
         "reference genome against median expression",
-        "same prediction for all people (counts as 0)",
+        "constant: same prediction for all people, counts as 0",
         "control",
     ]
     figure.legend(marks, texts, loc="lower center", ncols=4, frameon=False, fontsize=8, handletextpad=0.5)

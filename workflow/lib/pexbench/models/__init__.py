@@ -100,12 +100,13 @@ def load_adapter(
         The adapter, ready to predict.
 
     Raises:
-        InputError: the implementation, a weight file or an option is not there or not valid, or the module does not
-            define the class ``Model``.
+        InputError: the implementation, a weight file or an option is not there or not valid, the module does not
+            define the class ``Model``, or it imports what this Python does not have.
     """
     from pexbench.models.base import Adapter
 
-    module = _import(card, card.implementation(implementation).module)
+    wanted = card.implementation(implementation)
+    module = _import(card, wanted.module, wanted.environment)
     made = getattr(module, "Model", None)
     if not (isinstance(made, type) and issubclass(made, Adapter)):
         raise InputError(
@@ -127,8 +128,8 @@ def load_training(card: Card) -> Callable[..., Any]:
     """
     if not card.trained:
         raise InputError(f"{card.path}: the model {card.name} is not trained in the run; 'trained: true' is needed.")
-    module = _import(card, TRAINING)
-    train = getattr(module, "train", None)
+    module = _import(card, TRAINING, card.implementation().environment)
+    train = getattr(module, TRAINING, None)
     if not callable(train):
         raise InputError(f"{module.__file__}: function train not found; a trained model's {TRAINING}.py defines it.")
     return train  # type: ignore[no-any-return]
@@ -168,16 +169,23 @@ def digest(files: Iterable[str | Path]) -> str:
     return total.hexdigest()
 
 
-def _import(card: Card, module: str) -> ModuleType:
+def _import(card: Card, module: str, environment: str) -> ModuleType:
     """Import a module of a model's folder; modules of one folder may import each other (``from .helper import x``)."""
     if card.folder.parent == FOLDER:
-        return importlib.import_module(f"pexbench.models.{card.folder.name}.{module}")
-    # A folder outside the package becomes a package of its own; its path is part of the name, so that two folders
-    # with modules of the same name do not meet.
-    package = f"_pexbench_model_{hashlib.sha256(str(card.folder).encode()).hexdigest()[:16]}"
-    if package not in sys.modules:
-        made = ModuleType(package)
-        made.__path__ = [str(card.folder)]
-        sys.modules[package] = made
-    importlib.invalidate_caches()
-    return importlib.import_module(f"{package}.{module}")
+        package = f"pexbench.models.{card.folder.name}"
+    else:
+        # A folder outside the package becomes a package of its own; its path is part of the name, so that two folders
+        # with modules of the same name do not meet.
+        package = f"_pexbench_model_{hashlib.sha256(str(card.folder).encode()).hexdigest()[:16]}"
+        if package not in sys.modules:
+            made = ModuleType(package)
+            made.__path__ = [str(card.folder)]
+            sys.modules[package] = made
+        importlib.invalidate_caches()
+    try:
+        return importlib.import_module(f"{package}.{module}")
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"{card.folder / module}.py: it imports {error.name}, which {sys.executable} does not have; the environment "
+            f"{environment!r} (envs/{environment}.yaml) is meant for it; run it there, or add the package to that file."
+        ) from error

@@ -133,7 +133,7 @@ class Adapter:
         return result
 
 
-def check_codes(codes: NDArray[np.uint8], card: Card) -> None:
+def check_codes(codes: object, card: Card) -> None:
     """Refuse sequences that are not uint8 [N, L] with values 0..4.
 
     Args:

@@ -34,6 +34,7 @@ def train_elastic_net(arguments: argparse.Namespace) -> None:
         return found.prediction, {
             "n_snps": found.n_snps,
             "n_nonzero": ";".join(map(str, found.n_nonzero)),
+            "r_within_folds": found.r_within_folds,
             "penalty": ";".join(f"{value:.6g}" for value in found.lambdas),
         }
 
@@ -49,11 +50,17 @@ def top_snp(arguments: argparse.Namespace) -> None:
 
     def fit(dosages: Any, variants: Any, measured: Any) -> tuple[Any, dict[str, object]]:
         found = predict_top_snp(
-            dosages, variants, measured, samples,
-            maf=arguments.min_maf, n_folds=arguments.outer_folds, seed=arguments.seed,
+            dosages,
+            variants,
+            measured,
+            samples,
+            maf=arguments.min_maf,
+            n_folds=arguments.outer_folds,
+            seed=arguments.seed,
         )
         return found.prediction, {
             "n_snps": found.n_snps,
+            "r_within_folds": found.r_within_folds,
             "fold_variants": ";".join(found.fold_variants),
             "best_variant": found.variant,
             "best_r_in_sample": found.r,

@@ -37,9 +37,7 @@ def score_model(arguments: argparse.Namespace) -> None:
         expression_individuals=individuals,
         expression_genes=levels,
     )
-    write_table(
-        mean_intervals(inputs, resamples=arguments.bootstrap, seed=arguments.seed), arguments.output_intervals
-    )
+    write_table(mean_intervals(inputs, resamples=arguments.bootstrap, seed=arguments.seed), arguments.output_intervals)
     write_table(score(inputs), arguments.output)
 
 
@@ -47,19 +45,24 @@ def summarise(arguments: argparse.Namespace) -> None:
     """One table of all models' mean scores with intervals."""
     import pandas as pd
 
-    from pexbench.files import write_table
+    from pexbench.files import read_table, write_table
     from pexbench.scores import read_scores
-    from pexbench.scores.intervals import read_intervals
+    from pexbench.scores.intervals import TYPES
     from pexbench.scores.summary import summarise as add_up
 
     scores = pd.concat([read_scores(path) for path in arguments.scores], ignore_index=True)
-    intervals = pd.concat([read_intervals(path) for path in arguments.intervals], ignore_index=True)
+    intervals = pd.concat([read_table(path, **TYPES) for path in arguments.intervals], ignore_index=True)
     table = add_up(scores, intervals)
     write_table(table, arguments.output)
     shown = table[table["statistic"] == "spearman"]
     for row in shown.itertuples():
         LOG.info(
-            "%-16s %-24s mean r %6.3f [%6.3f, %6.3f], n = %d", row.model, row.metric, row.mean, row.lower, row.upper,
+            "%-16s %-24s mean r %6.3f [%6.3f, %6.3f], n = %d",
+            row.model,
+            row.metric,
+            row.mean,
+            row.lower,
+            row.upper,
             row.n_units,
         )
 
@@ -70,9 +73,7 @@ def provenance(arguments: argparse.Namespace) -> None:
     from pexbench.provenance import describe_run
 
     write_json(
-        describe_run(
-            json.loads(arguments.config), arguments.inputs, arguments.weights, arguments.environments
-        ),
+        describe_run(json.loads(arguments.config), arguments.inputs, arguments.weights, arguments.environments),
         arguments.output,
     )
 
@@ -82,11 +83,11 @@ def figure(arguments: argparse.Namespace) -> None:
     import pandas as pd
 
     from pexbench.cohort import read_expression, read_run_samples
-    from pexbench.figures import FigureData, draw_figure
+    from pexbench.figures import FigureData, write_figure
     from pexbench.files import read_table
     from pexbench.genes import genes_from_table
     from pexbench.scores import read_scores
-    from pexbench.scores.summary import read_summary
+    from pexbench.scores.summary import TYPES
 
     samples = read_run_samples(arguments.samples)
     individuals, levels = (
@@ -96,17 +97,18 @@ def figure(arguments: argparse.Namespace) -> None:
     genes = genes_from_table(read_table(arguments.genes), arguments.genes)
     data = FigureData(
         scores=pd.concat([read_scores(path) for path in arguments.scores], ignore_index=True),
-        summary=read_summary(arguments.summary),
-        predictions=dict(
-            zip(arguments.models, (pd.read_parquet(path) for path in arguments.predictions), strict=True)
-        ),
+        summary=read_table(arguments.summary, **TYPES),
+        predictions=dict(zip(arguments.models, (pd.read_parquet(path) for path in arguments.predictions), strict=True)),
         expression_individuals=individuals,
         expression_genes=levels,
         genes={gene.gene_id: gene.label for gene in genes.values()},
         run_title=arguments.title,
         notes=list(arguments.notes),
+        controls=list(arguments.controls),
+        labels=common.pairs(arguments.labels, "--labels"),
     )
-    draw_figure(arguments.figure, data, arguments.output)
+    for path in write_figure(arguments.figure, data, arguments.output):
+        LOG.info("%s", path)
 
 
 def add(parsers: Any) -> None:
@@ -146,4 +148,6 @@ def add(parsers: Any) -> None:
     parser.add_argument("--expression", type=Path, nargs="+", required=True)
     parser.add_argument("--title", required=True)
     parser.add_argument("--notes", nargs="*", default=[])
-    parser.add_argument("--output", type=Path, required=True, help="stem of the files")
+    parser.add_argument("--controls", nargs="*", default=[], help="models drawn as controls")
+    parser.add_argument("--labels", nargs="*", default=[], help="name=readable name")
+    parser.add_argument("--output", type=Path, required=True, help="folder")

@@ -35,8 +35,14 @@ def check_haplotypes(arguments: argparse.Namespace) -> None:
     genes, personal, samples = common.shard_genes(arguments)
     windows = _windows(genes, personal, arguments.flank)
     result = check_against_bcftools(
-        Reference(arguments.reference), arguments.bcf, windows, samples, arguments.number, arguments.seed,
-        unphased=arguments.unphased, missing=arguments.missing,
+        Reference(arguments.reference),
+        arguments.bcf,
+        windows,
+        samples,
+        arguments.number,
+        arguments.seed,
+        unphased=arguments.unphased,
+        missing=arguments.missing,
     )
     if result["different"]:
         raise InputError(
@@ -53,9 +59,7 @@ def gather_haplotype_checks(arguments: argparse.Namespace) -> None:
     from pexbench.files import read_json, write_json
 
     parts = [read_json(path) for path in arguments.checks]
-    total: dict[str, object] = {
-        key: sum(part[key] for part in parts) for key in ("compared", "different", "applied")
-    }
+    total: dict[str, object] = {key: sum(part[key] for part in parts) for key in ("compared", "different", "applied")}
     total["shards"] = len(parts)
     total["bcftools"] = sorted({part["bcftools"] for part in parts})
     LOG.info("%s haplotypes compared with bcftools consensus, %s different", total["compared"], total["different"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -189,7 +190,7 @@ def _check(
         raise InputError(f"{model}: option k is {k}; 1 to {LARGEST_K} is allowed; correct the configuration.")
     if folds < 2:
         raise InputError(f"{model}: option folds is {folds}; at least 2 is allowed; correct the configuration.")
-    repeated = sorted({name for name in gene_ids if list(gene_ids).count(name) > 1})
+    repeated = sorted(name for name, count in Counter(gene_ids).items() if count > 1)
     if repeated:
         raise InputError(f"{model}: gene {listing(repeated)} occurs more than once; each gene needs one row; mend it.")
     wrong = [name for name, value in zip(gene_ids, target, strict=True) if not np.isfinite(value)]

@@ -90,7 +90,11 @@ def read_published(path: str | Path, length: int) -> PublishedNetwork:
     path = Path(path)
     try:
         with h5py.File(path, "r") as file:
-            return _Reader(path, file).network(length)
+            reader = _Reader(path, file)
+            try:
+                return reader.network(length)
+            except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+                raise reader.fault("model_config", f"not understood ({error!r})", "Xpresso's") from error
     except OSError as error:
         raise InputError(
             f"{path}: no whole HDF5 file ({' '.join(str(error).split())}); Xpresso's published .h5 file is needed; "
@@ -136,13 +140,12 @@ class _Reader:
             raise self.fault("the content", found, "a whole Keras model (attribute model_config, group model_weights)")
         try:
             model = json.loads(text)
-            config, kind = model["config"], model["class_name"]
-            parts = [config[part] for part in ("layers", "input_layers", "output_layers")]
+            config, kind = dict(model["config"]), model["class_name"]
         except (ValueError, KeyError, TypeError) as error:
             raise self.fault("model_config", f"not readable ({error!r})", "the JSON of a functional model") from error
-        if kind not in ("Model", "Functional") or not all(isinstance(part, list) for part in parts):
+        if kind not in ("Model", "Functional"):
             raise self.fault("model_config", kind, "a functional model")
-        return dict(config)
+        return config
 
     def layer(self, entry: dict[str, Any], before: dict[str, Layer]) -> Layer:
         """One layer, with the shape of its output worked out from the layers before it."""

@@ -1,0 +1,108 @@
+"""Shards and settings that must fit together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pexbench import code, plan
+from pexbench.errors import InputError
+from pexbench.models import find_model
+from pexbench.plan import GeneRow
+from pexbench.schemas import rendered
+
+
+def rows(*places: tuple[str, int]) -> list[GeneRow]:
+    return [GeneRow(f"G{number}", contig, tss) for number, (contig, tss) in enumerate(places)]
+
+
+def test_shards_hold_neighbours_of_one_contig() -> None:
+    found = plan.shards(rows(("2", 500), ("1", 900), ("1", 100), ("1", 500)), 2)
+    assert found == {"1_0001": ["G2", "G3"], "1_0002": ["G1"], "2_0001": ["G0"]}
+
+
+def test_one_gene_per_shard_carries_the_genes_name() -> None:
+    assert plan.shards(rows(("2", 500), ("1", 900)), 1) == {"G1": ["G1"], "G0": ["G0"]}
+
+
+def test_order_of_the_table_is_free() -> None:
+    table = rows(("2", 500), ("1", 900), ("1", 100), ("1", 500), ("1", 500))
+    assert plan.shards(table, 3) == plan.shards(table[::-1], 3)
+
+
+def settings(**changes: Any) -> dict[str, Any]:
+    base: dict[str, Any] = {
+        "simulation": {"people": 20},
+        "baselines": ["elastic_net"],
+        "controls": ["shuffled"],
+        "control_model": None,
+        "variants": {"flank": 98304},
+    }
+    return base | changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"inputs": {"genes": "g.tsv"}}, "both of 'simulation' and 'inputs'"),
+        ({"simulation": None}, "neither of"),
+        ({"simulation": None, "inputs": {"genes": None, "gene_sources": []}}, "inputs.genes and inputs.gene_sources"),
+        ({"control_model": "enformer"}, "control_model is 'enformer'"),
+        ({"variants": {"flank": 1000}}, "set variants.flank to at least"),
+        ({"baselines": ["xpresso"]}, "xpresso is the name of a model and of a baseline"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        plan.check_settings(settings(**changes), {"xpresso": find_model("xpresso")})
+
+
+def test_a_model_may_not_be_called_like_a_target() -> None:
+    with pytest.raises(InputError, match="figures"):
+        plan.check_settings(settings(), {"figures": find_model("xpresso")})
+
+
+def test_gene_rows_name_the_faulty_line(tmp_path: Path) -> None:
+    path = tmp_path / "genes.tsv"
+    path.write_text("gene_id\tsymbol\tcontig\ttss\tstrand\nA\t\t1\t5\t+\nB;rm\t\t1\t5\t+\n")
+    with pytest.raises(InputError, match="line 3"):
+        plan.read_gene_rows(path)
+
+
+def test_schema_and_key_table_are_generated_from_the_typed_settings(root: Path) -> None:
+    for path, text in rendered(root).items():
+        assert path.read_text() == text, f"{path} is stale: run 'make schemas'"
+
+
+def test_schema_refuses_unknown_keys_everywhere(root: Path) -> None:
+    schema = yaml.safe_load((root / "workflow" / "schemas" / "config.schema.yaml").read_text())
+    open_sections = []
+
+    def visit(node: Any, where: str) -> None:
+        if isinstance(node, dict):
+            if "properties" in node and node.get("additionalProperties") is not False:
+                open_sections.append(where)
+            for key, value in node.items():
+                visit(value, f"{where}.{key}")
+        elif isinstance(node, list):
+            for entry in node:
+                visit(entry, where)
+
+    visit(schema, "")
+    assert open_sections == []
+
+
+def test_digests_see_imports_and_leave_out_what_changes_no_result() -> None:
+    names = {path.name for path in code.files("predict")}
+    assert {"predict.py", "haplotypes.py", "genotypes.py", "windows.py"} <= names
+    assert not names & {"errors.py", "cli.py", "elastic_net.py", "distributions.py"}
+    assert "elastic_net.py" in {path.name for path in code.files("baselines.elastic_net")}
+
+
+def test_figures_are_found_by_what_they_define() -> None:
+    found = code.submodules("figures", having="FIGURE")
+    assert "distributions" in found
+    assert "style" not in found
