@@ -53,8 +53,8 @@ def record(draw: st.DrawFn, bases: str, calls: st.SearchStrategy[str], snps: boo
     position = draw(st.integers(0, len(bases) - 1))
     length = 1 if snps else draw(st.sampled_from([1, 1, 1, 2, 3, 4, 6]))
     ref = bases[position : position + length].upper()
-    one = st.sampled_from([base for base in "ACGT" if base != ref]) if snps else alternative(ref)
-    alts = draw(st.lists(one.filter(lambda alt: alt != ref), min_size=1, max_size=2, unique=True))
+    one = st.sampled_from("ACGT") if snps else alternative(ref)
+    alts = [alt for alt in draw(st.lists(one, min_size=1, max_size=2, unique=True)) if alt != ref] or ["AC"[ref == "A"]]
     first, second = (draw(calls) for _ in SAMPLES)
     most = str(len(alts))
     return position, ref, ",".join(alts), first.replace("2", most), second.replace("2", most)
@@ -69,9 +69,13 @@ def case(draw: st.DrawFn, calls: st.SearchStrategy[str], snps: bool = False) -> 
     """A contig with records close enough together to overlap often."""
     bases = draw(st.text("ACGTacgtN", min_size=8, max_size=24))
     records = draw(st.lists(record(bases, calls, snps), max_size=7))
-    ends = st.tuples(st.integers(-4, len(bases) + 3), st.integers(-4, len(bases) + 4))
-    windows = draw(st.lists(ends.filter(lambda pair: pair[0] < pair[1]), min_size=1, max_size=3, unique=True))
-    return Case(bases, tuple(sorted(records, key=lambda row: row[0])), tuple(windows))
+    spans = st.tuples(st.integers(-4, len(bases) + 3), st.integers(1, len(bases)))
+    windows = draw(st.lists(spans, min_size=1, max_size=3, unique=True))
+    return Case(
+        bases,
+        tuple(sorted(records, key=lambda row: row[0])),
+        tuple((start, start + length) for start, length in windows),
+    )
 
 
 def write(folder: Path, cases: list[Case]) -> tuple[Path, Path]:
@@ -126,11 +130,18 @@ def oracle(
     return result
 
 
+def pure_deletion(ref: str, alt: str) -> bool:
+    """Whether ALT is REF with one stretch taken out, the first base kept."""
+    return any(ref[:kept] + ref[len(ref) - len(alt) + kept :] == alt for kept in range(1, len(alt) + 1))
+
+
 def undefined(one: Case, start: int) -> bool:
-    """Whether a record's ALT ends before the window and is not anchored: bcftools then writes outside its memory."""
+    """Whether a record's ALT ends before the window without being a plain deletion: bcftools writes to memory not
+    its own then, and may crash or not."""
     return any(
-        position < start <= position + len(ref) - 1 and any(len(a) <= start - position and a[0] != ref[0] for a in alts)
-        for position, ref, alts in ((row[0], row[1], row[2].split(",")) for row in one.records)
+        position < start < position + len(ref)
+        and any(len(alt) <= start - position and not pure_deletion(ref, alt) for alt in alts.split(","))
+        for position, ref, alts, *_ in one.records
     )
 
 
@@ -192,13 +203,13 @@ def bounded(examples: int) -> settings:
 
 
 @pytest.mark.slow
-@bounded(60)
+@bounded(40)
 @given(st.lists(case(PHASED), min_size=4, max_size=6))
 def test_indels_and_overlaps(cases: list[Case]) -> None:
     compare(cases, "error")
 
 
-@bounded(25)
+@bounded(15)
 @given(st.lists(case(WITH_UNPHASED, snps=True), min_size=4, max_size=6))
 def test_single_bases_with_iupac_codes(cases: list[Case]) -> None:
     compare(cases, "iupac")

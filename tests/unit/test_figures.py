@@ -150,6 +150,12 @@ def test_models_stand_in_their_order(data: FigureData) -> None:
     axes = figures()["distributions"].draw(data).axes[0]
     ticks = {label.get_text(): label.get_position()[1] for label in axes.get_yticklabels()}
     assert ticks == {"network": 2, "level": 1, "elastic net": 0}
+    for model, place in (("network", 2), ("elastic_net", 0)):
+        chosen = data.chosen(data.scores, model, "across_genes_personal", "across_genes")
+        values = np.sort(chosen["value"].to_numpy())
+        heights = [line.get_ydata() for line in axes.lines if np.array_equal(line.get_xdata(), values)]
+        assert len(heights) == 1
+        assert ((heights[0] < place) & (heights[0] > place - 0.5)).all()
 
 
 def test_best_and_worst_are_the_extremes(data: FigureData) -> None:

@@ -45,7 +45,7 @@ def test_the_first_source_that_knows_a_gene_places_it(sources: dict[str, Path]) 
         "3": ("22", 3500, "-", "THREE"),  # 5' end of a - gene is its end
     }
     assert report["placed"] == {"list.csv": 1, "genes.gtf": 2}
-    assert report["on_other_contigs"] == 1
+    assert report["elsewhere"] == 1
     assert report["placed_by_no_source"] == ["ENSG00000000009"]
     assert report["placed_differently_by_later_sources"] == ["ENSG00000000001"]
 
@@ -54,6 +54,12 @@ def test_an_expression_table_places_genes_by_its_bed_end(sources: dict[str, Path
     genes, _ = place_genes([sources["bed"]], [sources["bed"]], ["chr22"])
     assert genes["ENSG00000000002"].tss == 2010
     assert "ENSG00000000009" not in genes, "no strand, no place"
+
+
+def test_a_part_of_a_contig_can_be_chosen(sources: dict[str, Path]) -> None:
+    genes, report = place_genes([sources["gtf"]], [sources["bed"]], ["chr22:2000-3499", "1"])
+    assert [gene_id[-1] for gene_id in genes] == ["4", "2"]
+    assert report["elsewhere"] == 2
 
 
 def test_no_gene_placed_is_told(sources: dict[str, Path]) -> None:

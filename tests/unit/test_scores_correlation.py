@@ -96,6 +96,15 @@ def test_constant_prediction_is_zero_and_said(statistic: str, level: float) -> N
     assert found.note == [CONSTANT_PREDICTION]
 
 
+@pytest.mark.parametrize("people", [7, 421, 1000])
+def test_constants_whose_mean_rounds_are_constant(people: int) -> None:
+    measured = np.random.default_rng(4).normal(size=(3, people))
+    levels = np.array([[0.1], [1 / 3], [1e-3 / 7]])
+    found = correlate(levels.repeat(people, axis=1), measured, "pearson")
+    assert found.note == [CONSTANT_PREDICTION] * 3
+    assert correlate(measured, levels.repeat(people, axis=1), "pearson").note == [CONSTANT_MEASUREMENT] * 3
+
+
 @pytest.mark.parametrize("statistic", STATISTICS)
 def test_prediction_constant_among_the_measured_is_constant(statistic: str) -> None:
     predicted = np.array([[1.0, 1, 1, 1, 5]])

@@ -101,12 +101,17 @@ def test_logged_and_negative_expression() -> None:
     median = inputs.expression_genes.median(axis=1)[GENES]
     row = one(as_is, "across_genes_reference", "reference", "pearson")
     assert row["value"] == pytest.approx(stats.pearsonr(x, median).statistic)
-    shifted = inputs.expression_genes - 1.0
+    shifted = inputs.expression_genes - 8.0
     negative = score_model(replace(inputs, expression_genes=shifted))
     # Ranks use the values themselves; the clip is for the logarithm alone.
     row = one(negative, "across_genes_reference", "reference")
     assert row["value"] == pytest.approx(stats.spearmanr(x, shifted.median(axis=1)[GENES]).statistic)
-    assert np.isfinite(one(negative, "across_genes_reference", "reference", "pearson")["value"])
+    row = one(negative, "across_genes_reference", "reference", "pearson")
+    medians = shifted.median(axis=1)[GENES]
+    assert 0 < (medians < 0).sum() < len(GENES)
+    assert (row["value"], row["n"]) == pytest.approx(
+        (stats.pearsonr(x, np.log2(medians.clip(lower=0) + 0.01)).statistic, len(GENES))
+    )
 
 
 def test_constant_prediction_counts_as_zero() -> None:

@@ -28,6 +28,7 @@ def by_hand(model: str = "m") -> tuple[pd.DataFrame, pd.DataFrame]:
         (*key, "g3", "spearman", 0.1, 90, 0.3, -0.1, 0.3, ""),
         (*key, "g4", "spearman", 0.0, 100, 1.0, NAN, NAN, "constant prediction"),
         (*key, "g5", "spearman", NAN, 0, NAN, NAN, NAN, "no expression in the matrix"),
+        (*key, "g6", "spearman", -0.3, 100, 1e-4, -0.5, -0.1, ""),
     ]
     scores = pd.DataFrame(rows, columns=list(COLUMNS))
     intervals = pd.DataFrame([(*key, "spearman", -0.2, 0.3)], columns=[*KEYS, "lower", "upper"])
@@ -38,14 +39,14 @@ def test_by_hand() -> None:
     table = summarise(*by_hand())
     assert tuple(table.columns) == SUMMARY_COLUMNS
     row = table.iloc[0]
-    assert row["mean"] == pytest.approx(0.05)
-    assert row["median"] == pytest.approx(0.05)
-    assert row["mean_absolute"] == pytest.approx(0.25)
-    assert row["mean_not_constant"] == pytest.approx(0.2 / 3)
+    assert row["mean"] == pytest.approx(-0.02)
+    assert row["median"] == 0
+    assert row["mean_absolute"] == pytest.approx(0.26)
+    assert row["mean_not_constant"] == pytest.approx(-0.025)
     assert (row["lower"], row["upper"]) == (-0.2, 0.3)
-    assert (row["n_units"], row["n_constant"], row["n_not_scored"], row["n_per_unit"]) == (4, 1, 1, 100)
-    assert row["share_positive"] == 0.5
-    assert (row["n_significant_positive"], row["n_significant_negative"]) == (1, 1)
+    assert (row["n_units"], row["n_constant"], row["n_not_scored"], row["n_per_unit"]) == (5, 1, 1, 100)
+    assert row["share_positive"] == 0.4
+    assert (row["n_significant_positive"], row["n_significant_negative"]) == (1, 2)
     assert row["note"] == "1 not scored: no expression in the matrix"
 
 
@@ -65,7 +66,7 @@ def test_models_keep_their_order_and_rows_may_be_mixed() -> None:
     limits = pd.concat([part[1] for part in parts])
     table = summarise(scores, limits)
     assert table["model"].tolist() == ["z_first", "a_second"]
-    mixed = pd.concat([part[0].iloc[[3, 1, 4, 0, 2]] for part in parts])
+    mixed = pd.concat([part[0].iloc[[3, 1, 4, 5, 0, 2]] for part in parts])
     pd.testing.assert_frame_equal(summarise(mixed, limits.iloc[::-1]), table, check_exact=True)
 
 

@@ -72,7 +72,8 @@ class Clone:
     def command(self, *arguments: str) -> list[str]:
         """The command line of a run."""
         snakemake = ROOT / ".venvs" / "snakemake" / "bin" / "snakemake"
-        return [str(snakemake), "--cores", "2", "--configfile", "test.yaml", *arguments]
+        # The configuration comes last: --configfile takes every word that follows it.
+        return [str(snakemake), *arguments, "--cores", "2", "--configfile", "test.yaml"]
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """Jobs of a dry run by rule, without the target rules that only collect."""

@@ -175,6 +175,11 @@ def environment(model):
     return or_stop(card.implementation, MODELS[model]["implementation"]).environment
 
 
+def options_of(model):
+    """Options of a model's adapter, as command arguments."""
+    return [f"{key}={value}" for key, value in sorted(MODELS[model]["options"].items())]
+
+
 def model_digest(model):
     """Digest of all code that a model's predictions depend on."""
     card = CARDS[model]

@@ -18,12 +18,13 @@ rule train_model:
         "../../envs/base.yaml"
     params:
         card=lambda wildcards: MODELS[wildcards.model]["card"],
+        options=lambda wildcards: options_of(wildcards.model),
         seed=config["seed"],
         code=lambda wildcards: digest([*training_files(CARDS[wildcards.model]), *code.files("training")]),
     shell:
         "{PEXBENCH} base --log {log} train_model --card {params.card} --reference {input.reference} "
-        "--genes {input.genes} --samples {input.samples} --expression {input.expression} --seed {params.seed} "
-        "--output {output}"
+        "--genes {input.genes} --samples {input.samples} --expression {input.expression} --options {params.options} "
+        "--seed {params.seed} --output {output}"
 
 
 # One rule per model, so that each is built in its own environment and can be named on the command line.
@@ -58,7 +59,7 @@ for model in MODELS:
             card=MODELS[model]["card"],
             implementation=CARDS[model].implementation_name(MODELS[model]["implementation"]),
             weights=[f"{key}={path}" for key, path in weight_files(model).items()],
-            options=[f"{key}={value}" for key, value in sorted(MODELS[model]["options"].items())],
+            options=options_of(model),
             only=shard_genes,
             region=option("--region", REGION),
             genotyping=GENOTYPE_OPTIONS,

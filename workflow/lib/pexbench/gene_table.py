@@ -26,7 +26,8 @@ def place_genes(
             strand, as the paper's list), ``.gtf``/``.gtf.gz`` (GENCODE; TSS is the 5' end of the gene), anything
             else an expression table with ``contig``, ``tss`` and ``strand`` columns.
         expression: expression tables whose genes are wanted.
-        contigs: contigs to use, in any naming; empty for all.
+        contigs: contigs to use, in any naming, or parts of them as ``contig:start-end`` (1-based, inclusive); empty
+            for all.
 
     Returns:
         ``(genes, report)``: genes by id, ordered by contig and position, contigs without ``chr``; the report counts
@@ -48,7 +49,7 @@ def place_genes(
             unplaced.append(gene_id)
             continue
         path, gene = known[0]
-        if contigs and match_contig(gene.contig, contigs) is None:
+        if contigs and not any(_within(gene, part) for part in contigs):
             elsewhere += 1
             continue
         if len({(other.tss, other.strand) for _, other in known}) > 1:
@@ -65,11 +66,24 @@ def place_genes(
     report: dict[str, object] = {
         "genes_with_expression": len(wanted),
         "placed": {Path(path).name: number for path, number in placed.items()},
-        "on_other_contigs": elsewhere,
+        "elsewhere": elsewhere,
         "placed_differently_by_later_sources": sorted(differing),
         "placed_by_no_source": sorted(unplaced),
     }
     return {gene.gene_id: gene for gene in genes}, report
+
+
+def _within(gene: Gene, part: str) -> bool:
+    """Whether a TSS lies on a contig or in a part of it."""
+    contig, _, span = part.partition(":")
+    if match_contig(gene.contig, [contig]) is None:
+        return False
+    if not span:
+        return True
+    start, _, end = span.partition("-")
+    if not (start.isdigit() and end.isdigit()):
+        raise InputError(f"contigs: {part!r} found; 'contig' or 'contig:start-end' is allowed; correct the setting.")
+    return int(start) <= gene.tss <= int(end)
 
 
 def _read_source(path: str | Path) -> dict[str, Gene]:

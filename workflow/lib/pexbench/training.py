@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from pexbench.errors import InputError
 from pexbench.files import published
@@ -21,25 +20,21 @@ from pexbench.windows import window_of
 FEWEST_GENES = 20
 
 
-def training_target(levels: pd.DataFrame, genes: Sequence[str], samples: Sequence[str]) -> pd.Series:
-    """Median expression over the run's people, as ``log2(median + 0.01)``, of the genes that have it.
+def training_target(levels: pd.DataFrame, genes: Sequence[str], samples: Sequence[str]) -> pd.Series[float]:
+    """Median expression over the run's people, of the genes that have it.
 
     Args:
-        levels: genes x people.
+        levels: genes x people, any unit that is comparable between genes.
         genes: ids wanted.
         samples: the run's people; those without a column are left out.
 
     Returns:
-        float64 by gene id.
+        float64 by gene id, in the unit of ``levels``; how to transform it is the model's choice.
     """
     here = [name for name in samples if name in levels.columns]
     known = levels.loc[[gene for gene in genes if gene in levels.index], here]
     values = np.median(known.to_numpy(np.float64), axis=1)
-    median = pd.Series(values, index=known.index)[np.isfinite(values)]
-    if (median < 0).any():
-        # Centred or normalised tables have no logarithm; their ranks carry what there is.
-        return pd.Series(rankdata(median.to_numpy()) / len(median), index=median.index)
-    return pd.Series(np.log2(median.to_numpy() + 0.01), index=median.index)
+    return pd.Series(values, index=known.index)[np.isfinite(values)]
 
 
 def train_model(
@@ -49,6 +44,7 @@ def train_model(
     levels: pd.DataFrame,
     samples: Sequence[str],
     seed: int,
+    options: Mapping[str, object],
     output: str | Path,
 ) -> None:
     """Train a model on reference sequences across genes and write its arrays.
@@ -60,6 +56,7 @@ def train_model(
         levels: expression, genes x people.
         samples: the run's people.
         seed: for folds.
+        options: settings of the card's options.
         output: ``.npz`` without pickled objects.
 
     Raises:
@@ -79,6 +76,6 @@ def train_model(
         ]
     )
     places = [(w.contig, w.start, w.end) for w in windows.values()]
-    arrays = load_training(card)(codes, list(target.index), places, target.to_numpy(), seed)
+    arrays = load_training(card)(codes, list(target.index), places, target.to_numpy(), seed, **card.settings(options))
     with published(output) as aside, open(aside, "wb") as handle:
-        np.savez(handle, allow_pickle=False, **arrays)
+        np.savez(handle, **arrays)

@@ -186,6 +186,6 @@ def _import(card: Card, module: str, environment: str) -> ModuleType:
         return importlib.import_module(f"{package}.{module}")
     except ModuleNotFoundError as error:
         raise InputError(
-            f"{card.folder / module}.py: it imports {error.name}, which {sys.executable} does not have; the environment "
+            f"{card.folder / module}.py: it imports {error.name}, which {sys.executable} does not have; environment "
             f"{environment!r} (envs/{environment}.yaml) is meant for it; run it there, or add the package to that file."
         ) from error

@@ -28,6 +28,7 @@ def train_model(arguments: argparse.Namespace) -> None:
         read_expression(arguments.expression),
         read_run_samples(arguments.samples),
         arguments.seed,
+        _options(arguments),
         arguments.output,
     )
 
@@ -44,8 +45,7 @@ def predict(arguments: argparse.Namespace) -> None:
     environment = card.implementation(arguments.implementation).environment
     device = choose_device(arguments.device, environment)
     weights = {key: Path(path) for key, path in common.pairs(arguments.weights, "--weights").items()}
-    options = {key: _value(text) for key, text in common.pairs(arguments.options, "--options").items()}
-    adapter = load_adapter(card, arguments.implementation, weights, device, options)
+    adapter = load_adapter(card, arguments.implementation, weights, device, _options(arguments))
     genes, personal, samples = common.shard_genes(arguments)
     cohort = Genotyping(arguments.bcf, samples, arguments.region, arguments.unphased, arguments.missing)
     batch_size = arguments.batch_size or card.batch_size
@@ -55,6 +55,11 @@ def predict(arguments: argparse.Namespace) -> None:
     )
     write_table(reference, arguments.output_reference)
     write_table(people, arguments.output)
+
+
+def _options(arguments: argparse.Namespace) -> dict[str, object]:
+    """Options of the adapter from ``key=value`` arguments."""
+    return {key: _value(text) for key, text in common.pairs(arguments.options, "--options").items()}
 
 
 def _value(text: str) -> object:
@@ -105,6 +110,7 @@ def add(parsers: Any) -> None:
     parser.add_argument("--genes", type=Path, required=True)
     parser.add_argument("--samples", type=Path, required=True)
     parser.add_argument("--expression", type=Path, required=True)
+    parser.add_argument("--options", nargs="*", default=[], help="key=value")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True, help=".npz")
 
