@@ -42,7 +42,7 @@ rule check_haplotypes:
         flank=config["variants"]["flank"],
         genotyping=GENOTYPE_OPTIONS,
         seed=config["seed"],
-        code=digest(code.files("haplotypes")),
+        code=digest(code.files("haplotypes_check")),
     shell:
         "{PEXBENCH} base --log {log} check_haplotypes --bcf {input.bcf} --reference {input.reference} "
         "--genes {input.genes} --only {params.only} --samples {input.samples} --number {params.number} "

@@ -7,6 +7,8 @@ becomes is decided by :mod:`pexbench.consensus_rules`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,6 +47,7 @@ class IntervalConsensus:
 
     Attributes:
         resized: bool [H], haplotypes with an applied insertion or deletion.
+        variable: int64 [P], indices in the interval at which only single bases vary.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class IntervalConsensus:
             InputError: REF differs from the reference, or bcftools would refuse a person's variants.
         """
         self._reference, self._start = reference, start
+        self._scratch = np.empty_like(reference)
         here = genotypes.select(start, start + len(reference))
         alleles = here.alleles.reshape(len(here.refs), 2 * len(here.samples))
         self._columns = np.arange(alleles.shape[1]) if columns is None else columns
@@ -74,7 +78,7 @@ class IntervalConsensus:
 
     def distinct(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """One haplotype of each kind (int [D], places in H), and the kind of each haplotype (int [H])."""
-        letters, states = np.ascontiguousarray(self._letters.T), np.ascontiguousarray(self._states.T)
+        letters, states = self._letters_by_haplotype, np.ascontiguousarray(self._states.T)
         kinds: dict[bytes, int] = {}
         kind = np.zeros(len(letters), dtype=np.int64)
         representatives: list[int] = []
@@ -84,48 +88,72 @@ class IntervalConsensus:
                 representatives.append(place)
         return np.array(representatives, dtype=np.int64), kind
 
-    def same_length(self, places: NDArray[np.int64]) -> Bytes:
-        """Sequences uint8 [N, L] of haplotypes none of which is :attr:`resized`."""
-        rows = np.empty((len(places), len(self._reference)), dtype=np.uint8)
-        for row, place in zip(rows, places.tolist(), strict=True):
-            self._write_letters(row, place)
-            for number in np.flatnonzero(self._states[:, place]).tolist():
-                run = self._runs[number]
-                edited = run.outcomes[self._states[number, place]]
-                assert edited is not None  # noqa: S101 - outcome 0 was left out above
-                row[run.first : run.last] = np.frombuffer(edited.sequence, dtype=np.uint8)
-        return rows
+    def is_reference(self, places: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which haplotypes carry nothing that differs from the reference, letter case included."""
+        same_letters = (self._letters[:, places] == self._reference[self.variable][:, None]).all(axis=0)
+        alike: NDArray[np.bool_] = same_letters & (self._states[:, places] == 0).all(axis=0)
+        return alike
 
-    def sequence(self, place: int, index: int) -> tuple[bytes, int]:
-        """One haplotype, of any length, and where a base of the reference is in it.
+    def write(self, row: Bytes, place: int) -> None:
+        """Fill ``row``, uint8 [L], with a haplotype that is not :attr:`resized`."""
+        self._write_letters(row, place)
+        for run, edited in self._changes(place):
+            row[run.first : run.last] = np.frombuffer(edited.sequence, dtype=np.uint8)
+
+    def write_around(self, row: Bytes, place: int, index: int, before: int) -> bool:
+        """Fill ``row`` with the part of a haplotype in which a base of the reference has a given place.
 
         Args:
+            row: uint8 [N] to fill.
             place: the haplotype's place in H.
-            index: index of the base in the interval.
+            index: index of the base in the interval; if it is deleted, the next retained one stands for it.
+            before: index it shall have in ``row``.
 
         Returns:
-            The bases; the index in them, that of the next retained base if the one asked for is deleted.
+            Whether the haplotype is long enough on both sides; if not, ``row`` holds nothing of use.
         """
-        row = np.empty(len(self._reference), dtype=np.uint8)
-        self._write_letters(row, place)
-        text = row.tobytes()
-        pieces, done, found = [], 0, index
-        for number in np.flatnonzero(self._states[:, place]).tolist():
-            run = self._runs[number]
-            edited = run.outcomes[self._states[number, place]]
-            assert edited is not None  # noqa: S101 - outcome 0 was left out above
-            pieces += [text[done : run.first], edited.sequence]
-            done = run.last
+        changes = list(self._changes(place))
+        found, total = index, len(self._reference)
+        for run, edited in changes:
+            gained = len(edited.sequence) - (run.last - run.first)
+            total += gained
             if index >= run.last:
-                found += len(edited.sequence) - (run.last - run.first)
+                found += gained
             elif index >= run.first:
                 found += edited.index_after(index - run.first) - (index - run.first)
-        return b"".join([*pieces, text[done:]]), found
+        skip = found - before
+        if skip < 0 or total - skip < len(row):
+            return False
+        row[:] = np.frombuffer(self._joined(place, changes), dtype=np.uint8, count=len(row), offset=skip)
+        return True
+
+    def sequence(self, place: int) -> bytes:
+        """One haplotype, of any length."""
+        return self._joined(place, list(self._changes(place)))
+
+    def _joined(self, place: int, changes: list[tuple[_Run, Edited]]) -> bytes:
+        """A haplotype put together from stretches between changed runs and what those became."""
+        self._write_letters(self._scratch, place)
+        text = self._scratch.data
+        pieces: list[bytes | memoryview] = []
+        done = 0
+        for run, edited in changes:
+            pieces += [text[done : run.first], edited.sequence]
+            done = run.last
+        return b"".join([*pieces, text[done:]])
+
+    def _changes(self, place: int) -> Iterator[tuple[_Run, Edited]]:
+        """The runs that a haplotype changes, in order, and what they become."""
+        states = self._states[:, place]
+        for number in np.flatnonzero(states).tolist():
+            edited = self._runs[number].outcomes[states[number]]
+            if edited is not None:
+                yield self._runs[number], edited
 
     def _write_letters(self, row: Bytes, place: int) -> None:
         """Fill a row with the reference and a haplotype's single-base variants."""
         row[:] = self._reference
-        row[self._letter_index] = self._letters_by_haplotype[place]
+        row[self.variable] = self._letters_by_haplotype[place]
 
     def _check_reference(self, here: Genotypes, alleles: NDArray[np.int8]) -> None:
         """Compare every REF with the reference, carried or not: a wrong reference must not pass by luck."""
@@ -201,7 +229,7 @@ class IntervalConsensus:
             for row in np.flatnonzero(~keep)[::-1].tolist():
                 letters[row - 1] = np.where(carried[row - 1] > 0, letters[row - 1], letters[row])
             letters = letters[keep]
-        self._letter_index = index[keep]
+        self.variable = index[keep]
         self._letters: Bytes = letters
         self._letters_by_haplotype: Bytes = np.ascontiguousarray(letters.T)
 

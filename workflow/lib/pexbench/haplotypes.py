@@ -7,7 +7,6 @@ it is applied, before it was left out. Here it is applied.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,7 +72,9 @@ class Haplotypes:
     reference_row: int | None
 
 
-def build_haplotypes(reference: Reference, window: Window, genotypes: Genotypes) -> Haplotypes:
+def build_haplotypes(
+    reference: Reference, window: Window, genotypes: Genotypes, *, out: Bytes | None = None
+) -> Haplotypes:
     """Build every person's two haplotypes over a window.
 
     Without insertions and deletions a haplotype is the consensus over the window. With them it keeps the window's
@@ -86,6 +87,8 @@ def build_haplotypes(reference: Reference, window: Window, genotypes: Genotypes)
         window: 0-based half-open; may pass the contig's ends.
         genotypes: of the window's contig, covering the window, and :data:`FLANK` bp more on both sides if they
             hold insertions or deletions.
+        out: uint8 [at least 2 S, L], memory for the sequences, to be used again from gene to gene: for long
+            windows getting fresh memory takes longer than filling it. The result is valid until the next use.
 
     Returns:
         Distinct sequences and who has which.
@@ -100,27 +103,25 @@ def build_haplotypes(reference: Reference, window: Window, genotypes: Genotypes)
     whole = IntervalConsensus(plain, window.start, genotypes)
     representatives, number = whole.distinct()
     resized = whole.resized[representatives]
-    sequences = whole.same_length(representatives[~resized])
+    fixed, others = representatives[~resized], representatives[resized]
+    if out is None:
+        out = np.empty((len(representatives), window.length), dtype=np.uint8)
+    sequences = out[: len(representatives), : window.length]
     row = np.zeros(len(representatives), dtype=np.int32)
-    row[~resized] = np.arange(len(sequences))
-    if resized.any():
-        cut = _cut_around_tss(reference, window, genotypes, whole, representatives[resized])
-        # A haplotype may differ from another only in what fell off the window's ends.
-        known = {_digest(sequence.tobytes()): place for place, sequence in enumerate(sequences)}
-        added: list[bytes] = []
-        for place, sequence in zip(np.flatnonzero(resized).tolist(), cut, strict=True):
-            row[place] = known.setdefault(_digest(sequence), len(known))
-            if row[place] == len(sequences) + len(added):
-                added.append(sequence)
-        more = np.frombuffer(b"".join(added), dtype=np.uint8).reshape(-1, window.length)
-        sequences = np.concatenate([sequences, more])
-    return Haplotypes(
-        samples=genotypes.samples,
-        sequences=sequences,
-        index=row[number].reshape(-1, 2),
-        reference=plain,
-        reference_row=next((place for place, one in enumerate(sequences) if np.array_equal(one, plain)), None),
-    )
+    row[~resized] = np.arange(len(fixed))
+    for place, column in enumerate(fixed.tolist()):
+        whole.write(sequences[place], column)
+    same = np.flatnonzero(whole.is_reference(fixed))
+    reference_row = int(same[0]) if len(same) else None
+    if len(others):
+        _write_around_tss(reference, window, genotypes, whole, others, sequences[len(fixed) :])
+        row[resized], count = _merge_equal(sequences, len(fixed), whole.variable)
+        sequences = sequences[:count]
+        if reference_row is None:
+            reference_row = next(
+                (place for place in set(row[resized]) if np.array_equal(sequences[place], plain)), None
+            )
+    return Haplotypes(genotypes.samples, sequences, row[number].reshape(-1, 2), plain, reference_row)
 
 
 def consensus(reference_bytes: bytes, start: int, genotypes: Genotypes, sample_index: int, haplotype: int) -> bytes:
@@ -141,40 +142,73 @@ def consensus(reference_bytes: bytes, start: int, genotypes: Genotypes, sample_i
     """
     one = with_iupac(genotypes.of_samples([genotypes.samples[sample_index]]))
     plain = np.frombuffer(reference_bytes, dtype=np.uint8)
-    sequence, _ = IntervalConsensus(plain, start, one, np.array([haplotype - 1])).sequence(0, 0)
-    return sequence
+    return IntervalConsensus(plain, start, one, np.array([haplotype - 1])).sequence(0)
 
 
-def _cut_around_tss(
-    reference: Reference, window: Window, genotypes: Genotypes, whole: IntervalConsensus, columns: NDArray[np.int64]
-) -> list[bytes]:
-    """Sequences of the window's length, the TSS at its place, for haplotypes with insertions or deletions.
+def _write_around_tss(
+    reference: Reference,
+    window: Window,
+    genotypes: Genotypes,
+    whole: IntervalConsensus,
+    columns: NDArray[np.int64],
+    rows: Bytes,
+) -> None:
+    """Fill ``rows`` with haplotypes that have insertions or deletions, the TSS at its place in each.
 
     Each haplotype takes the first margin that gives it bases enough, whoever else is in the cohort.
     """
-    before, after = window.tss - window.start, window.end - window.tss
-    sequences: dict[int, bytes] = {}
+    before = window.tss - window.start
+    waiting = list(enumerate(columns.tolist()))  # row to fill, haplotype
     for margin in MARGINS:
-        waiting = np.array([column for column in columns.tolist() if column not in sequences], dtype=np.int64)
-        if not len(waiting):
-            break
+        consensus_here = whole
         if margin:
             _check_covered(reference, window, genotypes, margin)
             start, end = window.start - margin, window.end + margin
             plain = np.frombuffer(reference.fetch(window.contig, start, end), dtype=np.uint8)
-            whole = IntervalConsensus(plain, start, genotypes, waiting)
-        for place, column in enumerate(waiting.tolist()):
-            sequence, tss = whole.sequence(place if margin else column, before + margin)
-            if tss >= before and len(sequence) - tss >= after:
-                sequences[column] = sequence[tss - before : tss + after]
-    lost = next((column for column in columns.tolist() if column not in sequences), None)
-    if lost is not None:
-        raise InputError(
-            f"{window.contig}:{window.start + 1}-{window.end}: haplotype {lost % 2 + 1} of "
-            f"{genotypes.samples[lost // 2]} has lost more than {FLANK} bases to deletions on one side of the TSS; "
-            "fewer are allowed; exclude long deletions (for example bcftools view -e 'ILEN<-1000')."
-        )
-    return [sequences[column] for column in columns.tolist()]
+            asked = np.array([column for _, column in waiting], dtype=np.int64)
+            consensus_here = IntervalConsensus(plain, start, genotypes, asked)
+        waiting = [
+            (row, column)
+            for place, (row, column) in enumerate(waiting)
+            if not consensus_here.write_around(rows[row], place if margin else column, before + margin, before)
+        ]
+        if not waiting:
+            return
+    column = waiting[0][1]
+    raise InputError(
+        f"{window.contig}:{window.start + 1}-{window.end}: haplotype {column % 2 + 1} of "
+        f"{genotypes.samples[column // 2]} has lost more than {FLANK} bases to deletions on one side of the TSS; "
+        "fewer are allowed; exclude long deletions (for example bcftools view -e 'ILEN<-1000')."
+    )
+
+
+def _merge_equal(sequences: Bytes, fixed: int, probes: NDArray[np.int64]) -> tuple[list[int], int]:
+    """Move the rows from ``fixed`` on together, leaving out those equal to an earlier row.
+
+    Haplotypes may differ in nothing but what fell off the window's ends.
+
+    Args:
+        sequences: uint8 [D, L], changed in place.
+        fixed: how many rows at the top are distinct already.
+        probes: indices at which rows usually differ; rows alike there are compared in full.
+
+    Returns:
+        The place of each row from ``fixed`` on, and how many rows remain.
+    """
+    alike: dict[bytes, list[int]] = {}
+    for place in range(fixed):
+        alike.setdefault(sequences[place, probes].tobytes(), []).append(place)
+    places: list[int] = []
+    count = fixed
+    for sequence in sequences[fixed:]:
+        candidates = alike.setdefault(sequence[probes].tobytes(), [])
+        place = next((one for one in candidates if np.array_equal(sequences[one], sequence)), count)
+        if place == count:
+            candidates.append(place)
+            sequences[count] = sequence
+            count += 1
+        places.append(place)
+    return places, count
 
 
 def _check_covered(reference: Reference, window: Window, genotypes: Genotypes, margin: int) -> None:
@@ -189,8 +223,3 @@ def _check_covered(reference: Reference, window: Window, genotypes: Genotypes, m
             f"{window.contig}:{start + 1}-{end}: genotypes were read from {genotypes.start} to {genotypes.end} "
             f"(0-based) only; they must cover the whole window{wider}; read them for a wider interval."
         )
-
-
-def _digest(sequence: bytes) -> bytes:
-    """A short stand-in for a sequence in a dictionary."""
-    return hashlib.blake2b(sequence, digest_size=16).digest()
