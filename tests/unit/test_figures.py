@@ -14,7 +14,8 @@ import pytest
 from pexbench.errors import InputError
 from pexbench.figures import FigureData, figures, write_figure
 from pexbench.figures.best_and_worst import extremes
-from pexbench.figures.distributions import number, spread
+from pexbench.figures.distributions import spread
+from pexbench.figures.style import number
 from pexbench.scores import ScoreInputs, score_model
 from pexbench.scores.intervals import mean_intervals
 from pexbench.scores.summary import summarise

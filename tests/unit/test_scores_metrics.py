@@ -232,3 +232,19 @@ def test_cards_are_complete() -> None:
         assert metric.reference.startswith("10.")
         assert metric.range[0] < metric.range[1]
         assert metric.direction in ("higher", "lower")
+
+
+def test_predictions_that_are_differences_are_not_scored_across_genes() -> None:
+    """A genotype baseline predicts each gene on a scale of its own; its ranks over genes mean nothing."""
+    genes, people = [f"G{number}" for number in range(6)], [f"P{number}" for number in range(12)]
+    random = np.random.default_rng(0)
+    measured = pd.DataFrame(random.normal(size=(6, 12)), index=pd.Index(genes, name="gene_id"), columns=people)
+    personal = pd.DataFrame(
+        {
+            "gene_id": np.repeat(genes, 12),
+            "sample": people * 6,
+            "prediction": random.normal(size=72).astype(np.float32),
+        }
+    )
+    inputs = ScoreInputs("m", personal, None, measured, measured, comparable_between_genes=False)
+    assert set(score_model(inputs)["axis"]) == {"across_individuals"}

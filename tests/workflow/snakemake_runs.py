@@ -19,12 +19,10 @@ name: gc_content
 title: GC content
 description: Share of G and C in 600 bp around the TSS; a test model from outside the package.
 citation: none
-doi: none
+doi: ''
 licence: MIT
 input: {length: 600, tss_index_plus: 299, tss_index_minus: 300, strand: oriented, alphabet: ACGT, unknown: zero}
 output: {description: share of G and C, unit: none, scale: linear}
-networks: {}
-default_network: null
 implementations: {numpy: {environment: base, module: adapter}}
 default_implementation: numpy
 batch_size: 16
@@ -110,6 +108,7 @@ def make_clone(folder: Path, **changes: object) -> Clone:
         "genes_per_shard": 6,
         "checked_haplotypes_per_shard": 5,
         "models": {"kmer_ridge": {"card": "kmer_ridge"}, "gc_content": {"card": "gc_content"}},
+        "control_model": "kmer_ridge",
         "elastic_net": {"outer_folds": 3, "inner_folds": 3},
         "scores": {"bootstrap": 100},
     }

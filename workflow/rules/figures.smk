@@ -2,7 +2,7 @@
 
 FIGURES = code.submodules("figures", having="FIGURE")
 # Readable names; a model that has its card's name gets its card's title.
-LABELS = [f"{name}={CARDS[name].title}" for name in MODELS if CARDS[name].name == name]
+LABELS = [f"{name}={CARDS[name].title}" for name in MODELS if CARDS[name].name == name] + ["top_snp=top SNP"]
 
 for figure in FIGURES:
 

@@ -2,10 +2,11 @@
 
 
 def reference_of(wildcards):
-    """Reference predictions: sequence models and the reference-only control have them, genotype models do not."""
-    if wildcards.scored in MODELS:
-        return f"{RUN}/predictions/{wildcards.scored}.reference.tsv"
-    return f"{RUN}/predictions/{CONTROL_MODEL}.reference.tsv" if wildcards.scored == "reference_only" else []
+    """Reference predictions of a sequence model, or of the model behind a control; genotype models have none."""
+    if wildcards.scored in BASELINES:
+        return []
+    model = wildcards.scored if wildcards.scored in MODELS else CONTROL_MODEL
+    return f"{RUN}/predictions/{model}.reference.tsv"
 
 
 rule score_model:
@@ -26,12 +27,13 @@ rule score_model:
         "../../envs/base.yaml"
     params:
         reference=lambda wildcards, input: option("--reference", input.reference),
+        differences=lambda wildcards: "--differences-only" if wildcards.scored in BASELINES else "",
         bootstrap=config["scores"]["bootstrap"],
         seed=config["seed"],
         code=digest(code.files("scores", *code.submodules("scores"))),
     shell:
         "{PEXBENCH} base --log {log} score_model --model {wildcards.scored} --people {input.people} "
-        "{params.reference} --individuals {input.individuals} --levels {input.levels} --samples {input.samples} "
+        "{params.reference} {params.differences} --individuals {input.individuals} --levels {input.levels} --samples {input.samples} "
         "--bootstrap {params.bootstrap} --seed {params.seed} --output {output.scores} "
         "--output-intervals {output.intervals}"
 

@@ -56,7 +56,9 @@ class Inputs(Strict):
         description="Files that place genes, best first: the paper's gene list (.csv), GENCODE (.gtf.gz), expression "
         "BED with a strand column. Every gene with measured expression is placed by the first that has it.",
     )
-    contigs: list[str] = Field([], description="With gene_sources: contigs to use, or parts of them as contig:start-end (empty: all).")
+    contigs: list[str] = Field(
+        [], description="With gene_sources: contigs to use, or parts of them as contig:start-end (empty: all)."
+    )
     samples: str | None = Field(
         None,
         description="Table with a column 'sample' (further columns are kept). Default: everyone with genotypes and "
@@ -100,7 +102,9 @@ class Model(Strict):
     """One model of the run; several may share a card with different options."""
 
     card: str = Field(description="Name of a built-in model, or the path of a folder with card.yaml and adapter.")
-    implementation: str | None = Field(None, description="One the card lists (default: the card's default_implementation).")
+    implementation: str | None = Field(
+        None, description="One the card lists (default: the card's default_implementation)."
+    )
     network: str | None = Field(None, description="One of the card's networks (default: the card's default_network).")
     combine_haplotypes: Literal["mean", "mean_of_logs"] = Field(
         "mean", description="A person's prediction from the two haplotypes' (means, or mean of natural logs)."

@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from pexbench.figures import FigureCard, FigureData
-from pexbench.figures.distributions import number
-from pexbench.figures.style import ACROSS_INDIVIDUALS, CONTROL, FAINT, INK, applied, canvas
+from pexbench.figures.style import ACROSS_INDIVIDUALS, CONTROL, FAINT, INK, applied, canvas, number
 from pexbench.scores.correlation import CONSTANT_PREDICTION
 
 if TYPE_CHECKING:

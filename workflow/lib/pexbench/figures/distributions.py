@@ -23,6 +23,8 @@ from pexbench.figures.style import (
     RULE,
     applied,
     canvas,
+    counted,
+    number,
     zero_line,
 )
 from pexbench.scores.correlation import CONSTANT_PREDICTION
@@ -152,25 +154,15 @@ def _mean(axes: Axes, place: float, summary: pd.DataFrame) -> str:
     return f"{mean} [{lower}, {upper}]"
 
 
-def number(value: float, decimals: int = 2) -> str:
-    """A number with a proper minus sign and no minus zero."""
-    if not np.isfinite(value):
-        return "none"
-    return f"{round(value, decimals) + 0.0:.{decimals}f}".replace("-", "\u2212")
-
-
 def _counts(scored: pd.DataFrame, summary: pd.DataFrame, one: str, many: str) -> list[str]:
     """How many units stand behind a row, and how many of them are special."""
+    if scored.empty:
+        return ["predicts each gene", "on its own scale"]
     lines = [counted(len(scored), one, many)]
     for column, word in (("n_constant", "constant"), ("n_not_scored", "not scored")):
         if not summary.empty and summary[column].iloc[0]:
             lines.append(f"{summary[column].iloc[0]:,} {word}")
     return lines
-
-
-def counted(count: int, one: str, many: str) -> str:
-    """For example ``1 gene`` or ``3,259 genes``."""
-    return f"{count:,} {one if count == 1 else many}"
 
 
 def draw(data: FigureData) -> Figure:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -134,3 +135,15 @@ def save(figure: Figure, stem: str | Path) -> list[Path]:
                 figure.savefig(aside, format=kind, metadata=metadata)
             paths.append(path)
     return paths
+
+
+def number(value: float, decimals: int = 2) -> str:
+    """A number with a proper minus sign and no minus zero."""
+    if not np.isfinite(value):
+        return "none"
+    return f"{round(value, decimals) + 0.0:.{decimals}f}".replace("-", "\u2212")
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """For example ``1 gene`` or ``3,259 genes``."""
+    return f"{count:,} {one if count == 1 else many}"

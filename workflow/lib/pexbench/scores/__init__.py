@@ -41,6 +41,8 @@ class ScoreInputs:
         expression_genes: genes x samples, float64, comparable between genes (for example RPKM); NaN where
             not measured.
         expression_genes_logged: whether ``expression_genes`` is on a log scale already.
+        comparable_between_genes: False for a model that predicts each gene on a scale of its own, as genotype
+            baselines do that were trained on normalised expression; it is not scored across genes.
     """
 
     model: str
@@ -49,6 +51,7 @@ class ScoreInputs:
     expression_individuals: pd.DataFrame
     expression_genes: pd.DataFrame
     expression_genes_logged: bool = False
+    comparable_between_genes: bool = True
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,8 @@ def correlation_metric(name: str, label: str, reference: str, blocks: Callable[[
     """A metric that is the Spearman and Pearson correlation of each row of some blocks."""
 
     def score(inputs: ScoreInputs) -> pd.DataFrame:
-        return pd.concat([_rows(inputs.model, name, block) for block in blocks(inputs)], ignore_index=True)
+        rows = [_rows(inputs.model, name, block) for block in blocks(inputs)]
+        return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=list(COLUMNS))
 
     return Metric(name, label, (-1.0, 1.0), "higher", reference, score, blocks)
 
@@ -178,7 +182,8 @@ def score_model(inputs: ScoreInputs) -> pd.DataFrame:
     Raises:
         InputError: tables repeat a name, predictions are not finite, or no name is shared.
     """
-    return pd.concat([metric.score(inputs) for metric in metrics().values()], ignore_index=True)
+    tables = [metric.score(inputs) for metric in metrics().values()]
+    return pd.concat([table for table in tables if len(table)], ignore_index=True)
 
 
 def read_scores(path: str | Path) -> pd.DataFrame:

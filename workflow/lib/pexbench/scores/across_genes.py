@@ -95,6 +95,8 @@ def personal_block(inputs: ScoreInputs, against_median: bool) -> Block:
 
 def blocks(inputs: ScoreInputs) -> list[Block]:
     """Reference against the cohort's median, and each person's prediction against that person's expression."""
+    if not inputs.comparable_between_genes:
+        return []
     check_expression(inputs.expression_genes, WHAT)
     return [*reference_blocks(inputs), personal_block(inputs, against_median=False)]
 

@@ -12,6 +12,8 @@ from pexbench.scores.across_genes import WHAT, personal_block
 
 def blocks(inputs: ScoreInputs) -> list[Block]:
     """One row per person, over genes."""
+    if not inputs.comparable_between_genes:
+        return []
     check_expression(inputs.expression_genes, WHAT)
     return [personal_block(inputs, against_median=True)]
 

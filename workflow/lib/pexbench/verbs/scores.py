@@ -36,6 +36,7 @@ def score_model(arguments: argparse.Namespace) -> None:
         reference=read_reference(arguments.reference) if arguments.reference else None,
         expression_individuals=individuals,
         expression_genes=levels,
+        comparable_between_genes=not arguments.differences_only,
     )
     write_table(mean_intervals(inputs, resamples=arguments.bootstrap, seed=arguments.seed), arguments.output_intervals)
     write_table(score(inputs), arguments.output)
@@ -120,6 +121,11 @@ def add(parsers: Any) -> None:
     parser.add_argument("--individuals", type=Path, required=True, help="expression, across individuals")
     parser.add_argument("--levels", type=Path, required=True, help="expression, across genes")
     parser.add_argument("--samples", type=Path, required=True)
+    parser.add_argument(
+        "--differences-only",
+        action="store_true",
+        help="predictions are differences between people; no score across genes",
+    )
     parser.add_argument("--bootstrap", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True)
