@@ -2,7 +2,7 @@
 PYTHON ?= python3
 CORES ?= all
 ENVIRONMENTS = $(PYTHON) workflow/bin/environments.py
-SNAKEMAKE = .venvs/snakemake/bin/snakemake --cores $(CORES)
+RUN = workflow/bin/run --cores $(CORES)
 DEV = .venvs/dev/bin
 
 .PHONY: help setup demo chr22 test lint format schemas clean
@@ -15,11 +15,11 @@ setup: ## build every environment (snakemake, base, torch, tensorflow)
 
 demo: ## run the benchmark on a simulated cohort, offline, in minutes
 	@$(ENVIRONMENTS) snakemake base
-	@$(SNAKEMAKE)
+	@$(RUN)
 
 chr22: ## run the benchmark on 358 real people, one region (data: PEXBENCH_MIRROR)
 	@$(ENVIRONMENTS) snakemake base torch tensorflow
-	@$(SNAKEMAKE) --configfile config/geuvadis-chr22.yaml
+	@$(RUN) --configfile config/geuvadis-chr22.yaml
 
 test: ## pass all tests; says which were skipped and why
 	@$(ENVIRONMENTS) dev snakemake base torch tensorflow

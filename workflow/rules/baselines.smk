@@ -28,9 +28,13 @@ for baseline in BASELINES:
             verb=BASELINE_VERBS[baseline],
             only=shard_genes,
             flank=config["variants"]["flank"],
-            folds="--min-maf {min_maf} --outer-folds {outer_folds}".format(**config["elastic_net"]),
+            folds="--min-maf {min_maf} --outer-folds {outer_folds}".format(
+                **config["elastic_net"]
+            ),
             net=(
-                "--l1-ratio {l1_ratio} --inner-folds {inner_folds}".format(**config["elastic_net"])
+                "--l1-ratio {l1_ratio} --inner-folds {inner_folds}".format(
+                    **config["elastic_net"]
+                )
                 if baseline == "elastic_net"
                 else ""
             ),
@@ -38,7 +42,7 @@ for baseline in BASELINES:
             seed=config["seed"],
             code=digest(code.files(f"baselines.{baseline}")),
         shell:
-            "{PEXBENCH} base --log {log} {params.verb} --bcf {input.bcf} --genes {input.genes} --only {params.only} "
+            "pexbench base --log {log} {params.verb} --bcf {input.bcf} --genes {input.genes} --only {params.only} "
             "--samples {input.samples} --expression {input.expression} --flank {params.flank} {params.folds} "
             "{params.net} {params.genotyping} --seed {params.seed} --output {output.people} "
             "--output-fits {output.fits}"
@@ -60,5 +64,5 @@ for baseline in BASELINES:
             model=baseline,
             code=digest(code.files("predictions")),
         shell:
-            "{PEXBENCH} base --log {log} gather_predictions --model {params.model} --shards {input.people} "
+            "pexbench base --log {log} gather_predictions --model {params.model} --shards {input.people} "
             "--fits {input.fits} --output {output.people} --output-fits {output.fits}"

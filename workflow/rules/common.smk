@@ -1,4 +1,4 @@
-# What every rule file shares: the configuration, paths, shards, environments and digests of code.
+# What the rule files share; configuration, paths, shards, environments and digests of code.
 import csv
 import os
 import sys
@@ -30,6 +30,7 @@ def or_stop(function, *arguments):
 MODELS = config["models"]
 CARDS = {name: or_stop(find_model, model["card"]) for name, model in MODELS.items()}
 or_stop(plan.check_settings, config, CARDS)
+
 
 pathvars:
     run=f"results/{config['run']}",
@@ -74,13 +75,26 @@ def weight_files(model):
 def named_inputs():
     """Entries of 'inputs' that may be resources."""
     given = config["inputs"]
-    single = [given["reference"], given["genotypes"], given["genes"], given["samples"], *given["gene_sources"]]
+    single = [
+        given["reference"],
+        given["genotypes"],
+        given["genes"],
+        given["samples"],
+        *given["gene_sources"],
+    ]
     return [name for name in [*single, *given["expression"].values()] if name]
 
 
 INPUTS_NAMED = [] if SIMULATED else named_inputs()
 FETCHED = sorted({place(name) for name in INPUTS_NAMED if name in RESOURCES})
-WEIGHTS = sorted({path for model in MODELS if not CARDS[model].trained for path in weight_files(model).values()})
+WEIGHTS = sorted(
+    {
+        path
+        for model in MODELS
+        if not CARDS[model].trained
+        for path in weight_files(model).values()
+    }
+)
 
 for name in INPUTS_NAMED:
     if name not in RESOURCES and "{contig}" not in name and not os.path.exists(name):
@@ -90,7 +104,11 @@ for name in INPUTS_NAMED:
         )
 or_stop(
     resource_table.preflight,
-    [entry for entry in RESOURCES.values() if f"resources/{entry.file}" in {*FETCHED, *WEIGHTS}],
+    [
+        entry
+        for entry in RESOURCES.values()
+        if f"resources/{entry.file}" in {*FETCHED, *WEIGHTS}
+    ],
     "resources",
     MIRROR,
 )
@@ -98,17 +116,34 @@ or_stop(
 # Where the run's own copies of its inputs lie, whatever they are made from.
 if SIMULATED:
     GENE_TABLE = f"{RUN}/simulated/genes.tsv"
-    EXPRESSION = [f"{RUN}/simulated/expression.bed.gz", f"{RUN}/simulated/expression_level.bed.gz"]
-    SAMPLES = f"{RUN}/simulated/samples.tsv"
-    REFERENCE_SOURCE, GENOTYPE_SOURCE = f"{RUN}/simulated/reference.fa", f"{RUN}/simulated/genotypes.vcf.gz"
-else:
-    GENE_TABLE = place(config["inputs"]["genes"]) if config["inputs"]["genes"] else f"{RUN}/inputs/gene_table.tsv"
     EXPRESSION = [
-        place(config["inputs"]["expression"][axis] or config["inputs"]["expression"]["across_individuals"])
+        f"{RUN}/simulated/expression.bed.gz",
+        f"{RUN}/simulated/expression_level.bed.gz",
+    ]
+    SAMPLES = f"{RUN}/simulated/samples.tsv"
+    REFERENCE_SOURCE, GENOTYPE_SOURCE = (
+        f"{RUN}/simulated/reference.fa",
+        f"{RUN}/simulated/genotypes.vcf.gz",
+    )
+else:
+    GENE_TABLE = (
+        place(config["inputs"]["genes"])
+        if config["inputs"]["genes"]
+        else f"{RUN}/inputs/gene_table.tsv"
+    )
+    EXPRESSION = [
+        place(
+            config["inputs"]["expression"][axis]
+            or config["inputs"]["expression"]["across_individuals"]
+        )
         for axis in ("across_individuals", "across_genes")
     ]
-    SAMPLES = place(config["inputs"]["samples"]) if config["inputs"]["samples"] else None
-    REFERENCE_SOURCE, GENOTYPE_SOURCE = place(config["inputs"]["reference"]), place(config["inputs"]["genotypes"])
+    SAMPLES = (
+        place(config["inputs"]["samples"]) if config["inputs"]["samples"] else None
+    )
+    REFERENCE_SOURCE, GENOTYPE_SOURCE = place(config["inputs"]["reference"]), place(
+        config["inputs"]["genotypes"]
+    )
 REFERENCE = f"{RUN}/inputs/reference.fa"
 REGION = None if SIMULATED else config["inputs"]["region"]
 PER_CONTIG = "{contig}" in GENOTYPE_SOURCE
@@ -119,10 +154,19 @@ def gene_rows():
     if SIMULATED:
         number = SIMULATED["genes"]
         pairs = zip(gene_ids(number), gene_contigs(number), strict=True)
-        return [plan.GeneRow(gene, contig, order) for order, (gene, contig) in enumerate(pairs, start=1)]
-    table = GENE_TABLE if config["inputs"]["genes"] else checkpoints.gene_table.get().output.genes
+        return [
+            plan.GeneRow(gene, contig, order)
+            for order, (gene, contig) in enumerate(pairs, start=1)
+        ]
+    table = (
+        GENE_TABLE
+        if config["inputs"]["genes"]
+        else checkpoints.gene_table.get().output.genes
+    )
     if not os.path.exists(table):
-        raise WorkflowError(f"{table}: the gene table is not there yet; run 'snakemake prepare' first.")
+        raise WorkflowError(
+            f"{table}: the gene table is not there yet; run 'snakemake prepare' first."
+        )
     return or_stop(plan.read_gene_rows, table)
 
 
@@ -147,7 +191,10 @@ def genotypes_of(wildcards):
     if PER_CONTIG:
         first = shards()[wildcards.shard][0]
         part = next(row.contig for row in gene_rows() if row.gene_id == first)
-    return [f"{RUN}/inputs/genotypes/{part}.vcf.gz", f"{RUN}/inputs/genotypes/{part}.vcf.gz.csi"]
+    return [
+        f"{RUN}/inputs/genotypes/{part}.vcf.gz",
+        f"{RUN}/inputs/genotypes/{part}.vcf.gz.csi",
+    ]
 
 
 def shard_genes(wildcards):
@@ -183,18 +230,29 @@ def options_of(model):
 def model_digest(model):
     """Digest of all code that a model's predictions depend on."""
     card = CARDS[model]
-    return digest([*code_files(card, MODELS[model]["implementation"]), *code.files("predict")])
+    return digest(
+        [*code_files(card, MODELS[model]["implementation"]), *code.files("predict")]
+    )
 
 
 VARIANT_OPTIONS = " ".join(
     [f"--flank {config['variants']['flank']}"]
     + [f"--{kind}" for kind in ("indels", "multiallelics") if config["variants"][kind]]
 )
-GENOTYPE_OPTIONS = "--unphased {unphased} --missing {missing}".format(**config["variants"])
+GENOTYPE_OPTIONS = "--unphased {unphased} --missing {missing}".format(
+    **config["variants"]
+)
 
-# The launcher chooses the environment: Snakemake's conda environment, else .venvs/NAME.
-PEXBENCH = str(ROOT / "workflow" / "bin" / "pexbench")
-DEVICE = config["inference"]["device"]
+# Shell commands start with the launcher, which chooses the environment: Snakemake's conda environment, else .venvs/NAME.
+shell.prefix(f"export PATH='{ROOT}/workflow/bin':$PATH; ")
+
+
+def reference_of(wildcards):
+    """Reference predictions of a sequence model, or of the model behind a control; genotype models have none."""
+    if wildcards.scored in BASELINES:
+        return []
+    model = wildcards.scored if wildcards.scored in MODELS else CONTROL_MODEL
+    return f"{RUN}/predictions/{model}.reference.tsv"
 
 
 def closing_words():
@@ -203,7 +261,9 @@ def closing_words():
     lines = [f"\nResults of run '{config['run']}':"]
     if (RUN / "summary.tsv").exists():
         lines.append(f"  summary   {RUN}/summary.tsv")
-        lines.append(f"  scores    {RUN}/scores/MODEL.tsv, predictions in {RUN}/predictions/MODEL.parquet")
+        lines.append(
+            f"  scores    {RUN}/scores/MODEL.tsv, predictions in {RUN}/predictions/MODEL.parquet"
+        )
     if (RUN / "inputs" / "dropped.tsv").exists():
         lines.append(f"  left out  {RUN}/inputs/dropped.tsv")
     lines += [f"  figure    {path} (.pdf, .svg)" for path in figures]

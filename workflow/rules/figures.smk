@@ -2,7 +2,9 @@
 
 FIGURES = code.submodules("figures", having="FIGURE")
 # Readable names; a model that has its card's name gets its card's title.
-LABELS = [f"{name}={CARDS[name].title}" for name in MODELS if CARDS[name].name == name] + ["top_snp=top SNP"]
+LABELS = [
+    f"{name}={CARDS[name].title}" for name in MODELS if CARDS[name].name == name
+] + ["top_snp=top SNP"]
 
 for figure in FIGURES:
 
@@ -17,7 +19,11 @@ for figure in FIGURES:
             samples="<inputs>/samples.tsv",
             expression=EXPRESSION,
         output:
-            report(f"<run>/figures/{figure}.png", category="Figures", caption="../report/figure.rst"),
+            report(
+                f"<run>/figures/{figure}.png",
+                category="Figures",
+                caption="../report/figure.rst",
+            ),
             multiext(f"<run>/figures/{figure}", ".pdf", ".svg", ".tsv"),
         log:
             f"<logs>/figure/{figure}.log",
@@ -33,7 +39,7 @@ for figure in FIGURES:
             notes="--notes 'simulated cohort'" if SIMULATED else "",
             code=digest(code.files(f"figures.{figure}", "figures")),
         shell:
-            "{PEXBENCH} base --log {log} figure --figure {params.figure} --models {params.models} "
+            "pexbench base --log {log} figure --figure {params.figure} --models {params.models} "
             "--summary {input.summary} --scores {input.scores} --predictions {input.predictions} "
             "--genes {input.genes} --samples {input.samples} --expression {input.expression} "
             "--title {params.title:q} {params.notes} --controls {params.controls} --labels {params.labels:q} "
@@ -42,4 +48,8 @@ for figure in FIGURES:
 
 rule figures:
     input:
-        expand("<run>/figures/{figure}.{kind}", figure=FIGURES, kind=["png", "pdf", "svg", "tsv"]),
+        expand(
+            "<run>/figures/{figure}.{kind}",
+            figure=FIGURES,
+            kind=["png", "pdf", "svg", "tsv"],
+        ),

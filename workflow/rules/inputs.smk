@@ -6,9 +6,9 @@ rule fetch:
         "resources/{file}",
     log:
         "<logs>/fetch/{file}.log",
-    localrule: True
     priority: 100
     retries: 2
+    localrule: True
     conda:
         "../../envs/base.yaml"
     resources:
@@ -17,7 +17,7 @@ rule fetch:
         table=str(ROOT / config["resources"]),
         mirror=option("--mirror", MIRROR),
     shell:
-        "{PEXBENCH} base --log {log} fetch --table {params.table} --output {output} {params.mirror}"
+        "pexbench base --log {log} fetch --table {params.table} --output {output} {params.mirror}"
 
 
 if SIMULATED:
@@ -39,12 +39,13 @@ if SIMULATED:
         conda:
             "../../envs/base.yaml"
         params:
-            settings=" ".join(f"--{key} {value}" for key, value in sorted(SIMULATED.items())),
+            settings=" ".join(
+                f"--{key} {value}" for key, value in sorted(SIMULATED.items())
+            ),
             folder=subpath(output.reference, parent=True),
             code=digest(code.files("simulate")),
         shell:
-            "{PEXBENCH} base --log {log} simulate {params.settings} --output {params.folder}"
-
+            "pexbench base --log {log} simulate {params.settings} --output {params.folder}"
 
 elif not config["inputs"]["genes"]:
 
@@ -64,7 +65,7 @@ elif not config["inputs"]["genes"]:
             contigs=option("--contigs", " ".join(config["inputs"]["contigs"])),
             code=digest(code.files("gene_table")),
         shell:
-            "{PEXBENCH} base --log {log} gene_table --sources {input.sources} --expression {input.expression} "
+            "pexbench base --log {log} gene_table --sources {input.sources} --expression {input.expression} "
             "{params.contigs} --output {output.genes} --report {output.report}"
 
 
@@ -79,7 +80,7 @@ rule reference:
     conda:
         "../../envs/base.yaml"
     shell:
-        "{PEXBENCH} base --log {log} reference --source {input} --output {output.fasta}"
+        "pexbench base --log {log} reference --source {input} --output {output.fasta}"
 
 
 rule genotypes:
@@ -93,15 +94,19 @@ rule genotypes:
     conda:
         "../../envs/base.yaml"
     shell:
-        "{PEXBENCH} base --log {log} genotypes --source {input} --output {output.vcf}"
+        "pexbench base --log {log} genotypes --source {input} --output {output.vcf}"
 
 
 rule check_inputs:
     input:
         reference=REFERENCE,
         index=f"{REFERENCE}.fai",
-        genotypes=lambda _: expand("<inputs>/genotypes/{part}.vcf.gz", part=contig_parts()),
-        genotype_indices=lambda _: expand("<inputs>/genotypes/{part}.vcf.gz.csi", part=contig_parts()),
+        genotypes=lambda _: expand(
+            "<inputs>/genotypes/{part}.vcf.gz", part=contig_parts()
+        ),
+        genotype_indices=lambda _: expand(
+            "<inputs>/genotypes/{part}.vcf.gz.csi", part=contig_parts()
+        ),
         genes=GENE_TABLE,
         expression=EXPRESSION,
         samples=SAMPLES or [],
@@ -109,7 +114,9 @@ rule check_inputs:
         counts="<inputs>/inputs.json",
         genes="<inputs>/genes.tsv",
         samples="<inputs>/samples.tsv",
-        dropped=report("<inputs>/dropped.tsv", category="Inputs", caption="../report/dropped.rst"),
+        dropped=report(
+            "<inputs>/dropped.tsv", category="Inputs", caption="../report/dropped.rst"
+        ),
     log:
         "<logs>/check_inputs.log",
     benchmark:
@@ -121,11 +128,13 @@ rule check_inputs:
         samples=option("--samples", SAMPLES),
         region=option("--region", REGION),
         rules=VARIANT_OPTIONS,
-        flanks="--genotyped-flank {genotyped_flank} --sequence-flank {sequence_flank}".format(**config["variants"]),
+        flanks="--genotyped-flank {genotyped_flank} --sequence-flank {sequence_flank}".format(
+            **config["variants"]
+        ),
         genotyping=GENOTYPE_OPTIONS,
         folder=subpath(output.counts, parent=True),
         code=digest(code.files("checks")),
     shell:
-        "{PEXBENCH} base --log {log} check_inputs --reference {input.reference} --genotypes '{params.genotypes}' "
+        "pexbench base --log {log} check_inputs --reference {input.reference} --genotypes '{params.genotypes}' "
         "--genes {input.genes} --expression {input.expression} {params.samples} {params.region} {params.rules} "
         "{params.flanks} {params.genotyping} --output {params.folder}"

@@ -20,9 +20,11 @@ rule train_model:
         card=lambda wildcards: MODELS[wildcards.model]["card"],
         options=lambda wildcards: options_of(wildcards.model),
         seed=config["seed"],
-        code=lambda wildcards: digest([*training_files(CARDS[wildcards.model]), *code.files("training")]),
+        code=lambda wildcards: digest(
+            [*training_files(CARDS[wildcards.model]), *code.files("training")]
+        ),
     shell:
-        "{PEXBENCH} base --log {log} train_model --card {params.card} --reference {input.reference} "
+        "pexbench base --log {log} train_model --card {params.card} --reference {input.reference} "
         "--genes {input.genes} --samples {input.samples} --expression {input.expression} --options {params.options} "
         "--seed {params.seed} --output {output}"
 
@@ -54,10 +56,13 @@ for model in MODELS:
             mem_mb=CARDS[model].memory_mb,
             # Speed, not science: resources do not cause reruns, params do.
             batch_size=config["inference"]["batch_size"] or CARDS[model].batch_size,
+            device=config["inference"]["device"],
         params:
             environment=environment(model),
             card=MODELS[model]["card"],
-            implementation=CARDS[model].implementation_name(MODELS[model]["implementation"]),
+            implementation=CARDS[model].implementation_name(
+                MODELS[model]["implementation"]
+            ),
             weights=[f"{key}={path}" for key, path in weight_files(model).items()],
             options=options_of(model),
             only=shard_genes,
@@ -65,10 +70,10 @@ for model in MODELS:
             genotyping=GENOTYPE_OPTIONS,
             code=model_digest(model),
         shell:
-            "{PEXBENCH} {params.environment} --log {log} predict --card {params.card} "
+            "pexbench {params.environment} --log {log} predict --card {params.card} "
             "--implementation {params.implementation} --weights {params.weights} --options {params.options} "
             "--bcf {input.bcf} --reference {input.reference} --genes {input.genes} --only {params.only} "
-            "--samples {input.samples} {params.region} {params.genotyping} --device {DEVICE} "
+            "--samples {input.samples} {params.region} {params.genotyping} --device {resources.device} "
             "--batch-size {resources.batch_size} --output {output.people} --output-reference {output.reference}"
 
     rule:
@@ -89,7 +94,7 @@ for model in MODELS:
             how=MODELS[model]["combine_haplotypes"],
             code=digest(code.files("predictions")),
         shell:
-            "{PEXBENCH} base --log {log} gather_predictions --model {params.model} --shards {input.people} "
+            "pexbench base --log {log} gather_predictions --model {params.model} --shards {input.people} "
             "--references {input.reference} --combine {params.how} --output {output.people} "
             "--output-reference {output.reference}"
 
@@ -102,10 +107,10 @@ if CONTROLS:
             reference=f"<run>/predictions/{CONTROL_MODEL}.reference.tsv",
         output:
             people="<run>/predictions/{control}.parquet",
-        wildcard_constraints:
-            control="|".join(CONTROLS),
         log:
             "<logs>/control/{control}.log",
+        wildcard_constraints:
+            control="|".join(CONTROLS),
         localrule: True
         conda:
             "../../envs/base.yaml"
@@ -113,5 +118,5 @@ if CONTROLS:
             seed=config["seed"],
             code=digest(code.files("predictions")),
         shell:
-            "{PEXBENCH} base --log {log} control --kind {wildcards.control} --people {input.people} "
+            "pexbench base --log {log} control --kind {wildcards.control} --people {input.people} "
             "--reference {input.reference} --seed {params.seed} --output {output.people}"

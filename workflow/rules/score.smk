@@ -1,14 +1,6 @@
 # Predictions against measurements: one table per model, one summary per run.
 
 
-def reference_of(wildcards):
-    """Reference predictions of a sequence model, or of the model behind a control; genotype models have none."""
-    if wildcards.scored in BASELINES:
-        return []
-    model = wildcards.scored if wildcards.scored in MODELS else CONTROL_MODEL
-    return f"{RUN}/predictions/{model}.reference.tsv"
-
-
 rule score_model:
     input:
         people="<run>/predictions/{scored}.parquet",
@@ -27,12 +19,14 @@ rule score_model:
         "../../envs/base.yaml"
     params:
         reference=lambda wildcards, input: option("--reference", input.reference),
-        differences=lambda wildcards: "--differences-only" if wildcards.scored in BASELINES else "",
+        differences=lambda wildcards: (
+            "--differences-only" if wildcards.scored in BASELINES else ""
+        ),
         bootstrap=config["scores"]["bootstrap"],
         seed=config["seed"],
         code=digest(code.files("scores", *code.submodules("scores"))),
     shell:
-        "{PEXBENCH} base --log {log} score_model --model {wildcards.scored} --people {input.people} "
+        "pexbench base --log {log} score_model --model {wildcards.scored} --people {input.people} "
         "{params.reference} {params.differences} --individuals {input.individuals} --levels {input.levels} --samples {input.samples} "
         "--bootstrap {params.bootstrap} --seed {params.seed} --output {output.scores} "
         "--output-intervals {output.intervals}"
@@ -52,7 +46,7 @@ rule summarise:
     params:
         code=digest(code.files("scores", *code.submodules("scores"))),
     shell:
-        "{PEXBENCH} base --log {log} summarise --scores {input.scores} --intervals {input.intervals} "
+        "pexbench base --log {log} summarise --scores {input.scores} --intervals {input.intervals} "
         "--output {output}"
 
 
@@ -72,7 +66,7 @@ rule provenance:
         config=lambda _: plan.settings_json(config),
         environments=str(ROOT / "envs"),
     shell:
-        "{PEXBENCH} base --log {log} provenance --inputs {input.counts} --weights {input.weights} "
+        "pexbench base --log {log} provenance --inputs {input.counts} --weights {input.weights} "
         "--config {params.config:q} --environments {params.environments} --output {output}"
 
 
@@ -89,6 +83,6 @@ for scored in SCORED:
     rule:
         name:
             scored
-        localrule: True
         input:
             f"<run>/scores/{scored}.tsv",
+        localrule: True

@@ -19,7 +19,7 @@ rule subset_variants:
         rules=VARIANT_OPTIONS,
         code=digest(code.files("variants")),
     shell:
-        "{PEXBENCH} base --log {log} subset_variants --vcf {input.vcf[0]} --reference {input.reference} "
+        "pexbench base --log {log} subset_variants --vcf {input.vcf[0]} --reference {input.reference} "
         "--genes {input.genes} --only {params.only} --samples {input.samples} {params.rules} --output {output.bcf}"
 
 
@@ -44,7 +44,7 @@ rule check_haplotypes:
         seed=config["seed"],
         code=digest(code.files("haplotypes_check")),
     shell:
-        "{PEXBENCH} base --log {log} check_haplotypes --bcf {input.bcf} --reference {input.reference} "
+        "pexbench base --log {log} check_haplotypes --bcf {input.bcf} --reference {input.reference} "
         "--genes {input.genes} --only {params.only} --samples {input.samples} --number {params.number} "
         "--flank {params.flank} {params.genotyping} --seed {params.seed} --output {output}"
 
@@ -53,14 +53,18 @@ rule gather_haplotype_checks:
     input:
         per_shard("<run>/haplotype_checks/{shard}.json"),
     output:
-        report("<run>/haplotype_checks.json", category="Inputs", caption="../report/haplotype_checks.rst"),
+        report(
+            "<run>/haplotype_checks.json",
+            category="Inputs",
+            caption="../report/haplotype_checks.rst",
+        ),
     log:
         "<logs>/gather_haplotype_checks.log",
     localrule: True
     conda:
         "../../envs/base.yaml"
     shell:
-        "{PEXBENCH} base --log {log} gather_haplotype_checks --checks {input} --output {output}"
+        "pexbench base --log {log} gather_haplotype_checks --checks {input} --output {output}"
 
 
 rule write_haplotypes:
@@ -80,7 +84,7 @@ rule write_haplotypes:
         only=shard_genes,
         flank=config["variants"]["flank"],
     shell:
-        "{PEXBENCH} base --log {log} write_haplotypes --bcf {input.bcf} --reference {input.reference} "
+        "pexbench base --log {log} write_haplotypes --bcf {input.bcf} --reference {input.reference} "
         "--genes {input.genes} --only {params.only} --samples {input.samples} --flank {params.flank} "
         "--output {output}"
 

@@ -34,7 +34,8 @@ def training_target(levels: pd.DataFrame, genes: Sequence[str], samples: Sequenc
     here = [name for name in samples if name in levels.columns]
     known = levels.loc[[gene for gene in genes if gene in levels.index], here]
     values = np.median(known.to_numpy(np.float64), axis=1)
-    return pd.Series(values, index=known.index)[np.isfinite(values)]
+    usable = np.isfinite(values)
+    return pd.Series(values[usable], index=known.index[usable])
 
 
 def train_model(
