@@ -12,6 +12,7 @@ from pexbench import code, plan
 from pexbench.errors import InputError
 from pexbench.models import find_model
 from pexbench.plan import GeneRow
+from pexbench.resources import Resource
 from pexbench.schemas import rendered
 
 
@@ -40,6 +41,7 @@ def settings(**changes: Any) -> dict[str, Any]:
         "controls": ["shuffled"],
         "control_model": None,
         "variants": {"flank": 98304},
+        "models": {"xpresso": {"card": "xpresso", "table": None}},
     }
     return base | changes
 
@@ -52,6 +54,7 @@ def settings(**changes: Any) -> dict[str, Any]:
         ({"simulation": None, "inputs": {"genes": None, "gene_sources": []}}, "inputs.genes and inputs.gene_sources"),
         ({"control_model": "enformer"}, "control_model is 'enformer'"),
         ({"variants": {"flank": 1000}}, "set variants.flank to at least"),
+        ({"models": {"xpresso": {"card": None, "table": None}}}, "model xpresso: exactly one of 'card' and 'table'"),
         ({"baselines": ["xpresso"]}, "xpresso is the name of a model and of a baseline"),
     ],
 )
@@ -62,7 +65,7 @@ def test_settings_that_contradict_each_other_are_refused(changes: dict[str, Any]
 
 def test_a_model_may_not_be_called_like_a_target() -> None:
     with pytest.raises(InputError, match="figures"):
-        plan.check_settings(settings(), {"figures": find_model("xpresso")})
+        plan.check_settings(settings(models={"figures": {"card": "x", "table": None}}), {})
 
 
 def test_gene_rows_name_the_faulty_line(tmp_path: Path) -> None:
@@ -106,3 +109,19 @@ def test_figures_are_found_by_what_they_define() -> None:
     found = code.submodules("figures", having="FIGURE")
     assert "distributions" in found
     assert "style" not in found
+
+
+def weights(url: str) -> Resource:
+    return Resource("beluga", "deepsea.beluga.pth", url, "", "62360f2d", 0, "academic", "Beluga")
+
+
+def test_models_without_weights_are_told_with_what_to_fetch(tmp_path: Path) -> None:
+    absent = plan.unavailable({"expecto": [weights("https://zenodo.org/x")]}, str(tmp_path), None)
+    assert list(absent) == ["expecto"]
+    plan.refuse_unavailable(absent, None, download=True)  # it can be fetched
+    with pytest.raises(InputError, match="cannot run") as fault:
+        plan.refuse_unavailable(absent, None, download=False)
+    for told in ("expecto", "deepsea.beluga.pth", "https://zenodo.org/x", "62360f2d", "PEXBENCH_MIRROR"):
+        assert told in str(fault.value)
+    (tmp_path / "deepsea.beluga.pth").touch()
+    assert plan.unavailable({"expecto": [weights("")]}, str(tmp_path), None) == {}

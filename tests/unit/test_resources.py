@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pexbench.errors import InputError
-from pexbench.resources import Resource, fetch, preflight, read_resources
+from pexbench.resources import COLUMNS, Resource, at_hand, fetch, preflight, read_resources
 
 CONTENT = b"ACGT" * 100
 
 
 def resource(url: str = "") -> Resource:
     return Resource(
-        "thing", "thing.bin", url, hashlib.sha256(CONTENT).hexdigest(), len(CONTENT), "MIT", "cut from somewhere"
+        "thing", "thing.bin", url, hashlib.sha256(CONTENT).hexdigest(), "", len(CONTENT), "MIT", "cut from somewhere"
     )
 
 
@@ -93,16 +94,29 @@ def test_a_mirror_that_is_no_folder_is_named(tmp_path: Path) -> None:
 def test_shipped_table_is_complete(root: Path) -> None:
     table = read_resources(root / "config" / "resources.tsv")
     for entry in table.values():
-        assert len(entry.sha256) == 64
-        assert entry.size > 0
+        assert not entry.sha256 or len(entry.sha256) == 64
+        assert not entry.md5 or len(entry.md5) == 32
         assert entry.licence
+        assert entry.description
         assert entry.url.startswith("https://") or not entry.url
 
 
 def test_table_with_a_name_twice_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "resources.tsv"
-    path.write_text(
-        "name\tfile\turl\tsha256\tbytes\tlicence\tdescription\na\tf\t\t0\t1\tMIT\td\na\tg\t\t0\t1\tMIT\td\n"
-    )
+    path.write_text("\t".join(COLUMNS) + "\na\tf\t\t0\t\t1\tMIT\td\na\tg\t\t0\t\t1\tMIT\td\n")
     with pytest.raises(InputError, match="twice"):
         read_resources(path)
+
+
+def test_md5_is_used_where_only_that_is_published(mirror: Path, tmp_path: Path) -> None:
+    good = replace(resource(), sha256="", md5=hashlib.md5(CONTENT, usedforsecurity=False).hexdigest(), size=0)
+    fetch(good, tmp_path / "resources" / "thing.bin", str(mirror))
+    with pytest.raises(InputError, match="md5"):
+        fetch(replace(good, md5="0" * 32), tmp_path / "other" / "thing.bin", str(mirror))
+
+
+def test_at_hand_is_what_needs_no_network(mirror: Path, tmp_path: Path) -> None:
+    assert at_hand(resource(), tmp_path, str(mirror))
+    assert not at_hand(resource("https://example.org/thing.bin"), tmp_path, None)
+    fetch(resource(), tmp_path / "thing.bin", str(mirror))
+    assert at_hand(resource(), tmp_path, None)

@@ -14,7 +14,7 @@ from pexbench.files import read_table, write_table
 from pexbench.scores import COLUMNS, score_model
 from pexbench.scores.intervals import mean_intervals
 from pexbench.scores.summary import COLUMNS as SUMMARY_COLUMNS
-from pexbench.scores.summary import KEYS, TYPES, significant_units, summarise
+from pexbench.scores.summary import KEYS, TYPES, annotate, significant_units, summarise
 from unit.test_scores_metrics import example
 
 NAN = float("nan")
@@ -102,3 +102,15 @@ def test_faults_are_told() -> None:
         summarise(scores, pd.concat([limits, limits]))
     with pytest.raises(InputError, match="scores of m occur more than once"):
         summarise(pd.concat([scores, scores]), limits)
+
+
+def test_remarks_and_models_that_did_not_run_stand_in_the_table() -> None:
+    row = (
+        dict.fromkeys(SUMMARY_COLUMNS, "") | dict.fromkeys(TYPES, 1) | {"model": "enformer", "note": "2 not scored: x"}
+    )
+    table = pd.DataFrame([row, row | {"model": "xpresso", "note": ""}], columns=list(SUMMARY_COLUMNS)).astype(TYPES)
+    found = annotate(table, {"enformer": "untrained"}, {"basenji2": "weights absent: model_human.h5"})
+    assert found["note"].tolist() == ["untrained; 2 not scored: x", "", "not run: weights absent: model_human.h5"]
+    assert found["model"].tolist() == ["enformer", "xpresso", "basenji2"]
+    assert found["n_units"].tolist() == [1, 1, 0]
+    assert annotate(table, {}, {}).equals(table)

@@ -27,8 +27,7 @@ def or_stop(function, *arguments):
         raise WorkflowError(str(fault)) from None
 
 
-MODELS = config["models"]
-CARDS = {name: or_stop(find_model, model["card"]) for name, model in MODELS.items()}
+CARDS = {name: or_stop(find_model, model["card"]) for name, model in config["models"].items() if model["card"]}
 or_stop(plan.check_settings, config, CARDS)
 
 
@@ -45,9 +44,6 @@ RUN = Path("results") / config["run"]
 SIMULATED = config.get("simulation")
 BASELINES = config["baselines"]
 CONTROLS = config["controls"]
-CONTROL_MODEL = config["control_model"] or next(iter(MODELS), None)
-# In the order of figures: models, baselines, controls.
-SCORED = [*MODELS, *BASELINES, *CONTROLS]
 
 
 def place(name):
@@ -60,16 +56,56 @@ def weight_files(model):
     card = CARDS[model]
     if card.trained:
         return {"trained": f"{RUN}/trained/{model}.npz"}
-    by_file = {entry.file: entry for entry in RESOURCES.values()}
+    return {key: place(name) for key, name in weight_names(model).items()}
+
+
+def weight_names(model):
+    """Weights of a model by the adapter's name for each: names of resources, or paths that the configuration gives."""
+    given = config["models"][model]
+    if CARDS[model].trained:
+        return {}
+    if given["weights"]:
+        return given["weights"]
+    by_file = {entry.file: entry.name for entry in RESOURCES.values()}
     found = {}
-    for key, file in or_stop(card.weights, MODELS[model]["network"]).items():
+    for key, file in or_stop(CARDS[model].weights, given["network"]).items():
         if file not in by_file:
             raise WorkflowError(
                 f"{config['resources']}: {file}, a weight file of model {model}, has no row; "
                 "the table must name its URL, sha256 and size; add it."
             )
-        found[key] = f"resources/{file}"
+        found[key] = by_file[file]
     return found
+
+
+# Networks whose weights are not at hand: left out if the configuration says so, else fetched, else a reason to stop.
+ABSENT = plan.unavailable(
+    {name: [RESOURCES[key] for key in weight_names(name).values() if key in RESOURCES] for name in CARDS},
+    "resources",
+    MIRROR,
+)
+if not config["skip_unavailable"]:
+    or_stop(plan.refuse_unavailable, ABSENT, MIRROR, config["download"])
+    ABSENT = {}
+MODELS = {name: model for name, model in config["models"].items() if name not in ABSENT}
+NETWORKS = [name for name in MODELS if name in CARDS]
+TABLES = [name for name in MODELS if name not in CARDS]
+CONTROL_MODEL = config["control_model"] or next(iter(NETWORKS), None)
+if CONTROL_MODEL not in NETWORKS:
+    CONTROLS = []
+# In the order of figures: models, baselines, controls.
+SCORED = [*MODELS, *BASELINES, *CONTROLS]
+NOT_RUN = [f"{name}=weights absent: {', '.join(entry.file for entry in entries)}" for name, entries in ABSENT.items()]
+
+
+def label(name):
+    """Readable name of a model: its card's title where the model is called like the card, with the remark given."""
+    title = CARDS[name].title if name in CARDS and CARDS[name].name == name else name.replace("_", " ")
+    return f"{title} ({MODELS[name]['note']})" if MODELS[name]["note"] else title
+
+
+LABELS = [f"{name}={label(name)}" for name in MODELS] + ["top_snp=top SNP"]
+REMARKS = [f"{name}={model['note']}" for name, model in MODELS.items() if model["note"]]
 
 
 def named_inputs():
@@ -86,17 +122,11 @@ def named_inputs():
 
 
 INPUTS_NAMED = [] if SIMULATED else named_inputs()
+INPUTS_NAMED += [MODELS[name]["table"] for name in TABLES]
 FETCHED = sorted({place(name) for name in INPUTS_NAMED if name in RESOURCES})
-WEIGHTS = sorted(
-    {
-        path
-        for model in MODELS
-        if not CARDS[model].trained
-        for path in weight_files(model).values()
-    }
-)
+WEIGHTS = sorted({path for model in NETWORKS if not CARDS[model].trained for path in weight_files(model).values()})
 
-for name in INPUTS_NAMED:
+for name in [*INPUTS_NAMED, *(key for model in NETWORKS for key in weight_names(model).values())]:
     if name not in RESOURCES and "{contig}" not in name and not os.path.exists(name):
         raise WorkflowError(
             f"inputs: {name!r} is neither a file nor a resource of {config['resources']} "
@@ -111,6 +141,7 @@ or_stop(
     ],
     "resources",
     MIRROR,
+    config["download"],
 )
 
 # Where the run's own copies of its inputs lie, whatever they are made from.
@@ -259,6 +290,7 @@ def closing_words():
     """Where the results lie, for the end of a run."""
     figures = sorted(RUN.glob("figures/*.png"))
     lines = [f"\nResults of run '{config['run']}':"]
+    lines += [f"  not run   {name} ({reason})" for name, reason in (entry.split("=", 1) for entry in NOT_RUN)]
     if (RUN / "summary.tsv").exists():
         lines.append(f"  summary   {RUN}/summary.tsv")
         lines.append(
@@ -271,7 +303,8 @@ def closing_words():
 
 
 wildcard_constraints:
-    model="|".join(MODELS) or "no_model",
+    model="|".join(NETWORKS) or "no_model",
+    table="|".join(TABLES) or "no_table",
     scored="|".join(SCORED),
     shard=r"[A-Za-z0-9][A-Za-z0-9._-]*",
     part=r"[A-Za-z0-9][A-Za-z0-9._-]*",

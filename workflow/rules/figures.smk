@@ -1,10 +1,6 @@
 # Figures: each is one file of the library, drawn three times (PDF, SVG, PNG) with its numbers beside it.
 
 FIGURES = code.submodules("figures", having="FIGURE")
-# Readable names; a model that has its card's name gets its card's title.
-LABELS = [
-    f"{name}={CARDS[name].title}" for name in MODELS if CARDS[name].name == name
-] + ["top_snp=top SNP"]
 
 for figure in FIGURES:
 
@@ -36,13 +32,14 @@ for figure in FIGURES:
             labels=LABELS,
             folder=subpath(output[0], parent=True),
             title=config["title"] or config["run"],
-            notes="--notes 'simulated cohort'" if SIMULATED else "",
+            notes=(["simulated cohort"] if SIMULATED else [])
+            + [f"not run: {entry.replace('=', ' (')})" for entry in NOT_RUN],
             code=digest(code.files(f"figures.{figure}", "figures")),
         shell:
             "pexbench base --log {log} figure --figure {params.figure} --models {params.models} "
             "--summary {input.summary} --scores {input.scores} --predictions {input.predictions} "
             "--genes {input.genes} --samples {input.samples} --expression {input.expression} "
-            "--title {params.title:q} {params.notes} --controls {params.controls} --labels {params.labels:q} "
+            "--title {params.title:q} --notes {params.notes:q} --controls {params.controls} --labels {params.labels:q} "
             "--output {params.folder}"
 
 

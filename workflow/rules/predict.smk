@@ -30,7 +30,7 @@ rule train_model:
 
 
 # One rule per model, so that each is built in its own environment and can be named on the command line.
-for model in MODELS:
+for model in NETWORKS:
 
     rule:
         name:
@@ -97,6 +97,33 @@ for model in MODELS:
             "pexbench base --log {log} gather_predictions --model {params.model} --shards {input.people} "
             "--references {input.reference} --combine {params.how} --output {output.people} "
             "--output-reference {output.reference}"
+
+
+# Predictions made elsewhere enter as a model of their own.
+for model in TABLES:
+
+    rule:
+        name:
+            f"import_predictions_{model}"
+        input:
+            table=place(MODELS[model]["table"]),
+            genes="<inputs>/genes.tsv",
+            samples="<inputs>/samples.tsv",
+        output:
+            people=f"<run>/predictions/{model}.parquet",
+            reference=f"<run>/predictions/{model}.reference.tsv",
+            report=f"<run>/predictions/{model}.import.json",
+        log:
+            f"<logs>/import_predictions/{model}.log",
+        conda:
+            "../../envs/base.yaml"
+        params:
+            model=model,
+            code=digest(code.files("prediction_tables")),
+        shell:
+            "pexbench base --log {log} import_predictions --table {input.table} --model {params.model} "
+            "--genes {input.genes} --samples {input.samples} --output {output.people} "
+            "--output-reference {output.reference} --report {output.report}"
 
 
 if CONTROLS:

@@ -44,10 +44,12 @@ rule summarise:
     conda:
         "../../envs/base.yaml"
     params:
+        absent=NOT_RUN,
+        remarks=REMARKS,
         code=digest(code.files("scores", *code.submodules("scores"))),
     shell:
         "pexbench base --log {log} summarise --scores {input.scores} --intervals {input.intervals} "
-        "--output {output}"
+        "--not-run {params.absent:q} --remarks {params.remarks:q} --output {output}"
 
 
 rule provenance:

@@ -261,7 +261,7 @@ def _check_variants(
         name = match_contig(contig, vcf_header(vcf)[0]) or contig
         if name != reference.contig(contig):
             LOG.info("contig %s of the reference is %s in %s: matched", reference.contig(contig), name, vcf)
-        spans = merged_intervals(members, rules.variants.flank)
+        spans = merged_intervals(members, rules.variants.reach)
         kinds = count_kinds(vcf, [(name, start, end) for _, start, end in spans])
         for kind, number in sorted(kinds.items()):
             if not _kept(kind, rules.variants):

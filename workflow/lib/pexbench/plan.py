@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from pexbench.errors import InputError, listing
 from pexbench.models.card import Card
 from pexbench.names import valid_name
+from pexbench.resources import Resource, at_hand
 
 
 class GeneRow(NamedTuple):
@@ -29,7 +30,7 @@ def check_settings(config: Mapping[str, Any], cards: Mapping[str, Card]) -> None
 
     Args:
         config: the configuration with defaults filled in.
-        cards: model card by name of the model in the run.
+        cards: model card by name, for the models of the run that have one.
 
     Raises:
         InputError: one sentence naming the key.
@@ -45,7 +46,7 @@ def check_settings(config: Mapping[str, Any], cards: Mapping[str, Card]) -> None
             "configuration: inputs.genes and inputs.gene_sources: exactly one of them is needed; name a gene table or "
             "the files to make it from."
         )
-    names = [*cards, *config["baselines"], *config["controls"]]
+    names = [*config["models"], *config["baselines"], *config["controls"]]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise InputError(
@@ -55,10 +56,15 @@ def check_settings(config: Mapping[str, Any], cards: Mapping[str, Card]) -> None
     reserved = sorted(set(names) & RESERVED)
     if reserved:
         raise InputError(f"configuration: a model is called {listing(reserved)}, which is a target rule; rename it.")
+    for name, model in config["models"].items():
+        if bool(model["card"]) == bool(model["table"]):
+            raise InputError(
+                f"configuration: model {name}: exactly one of 'card' and 'table' is needed; name a network or a table."
+            )
     control_model = config.get("control_model")
     if control_model and control_model not in cards:
         raise InputError(
-            f"configuration: control_model is {control_model!r}; the run's models are {listing(cards)}; choose one."
+            f"configuration: control_model is {control_model!r}; networks of the run are {listing(cards)}; choose one."
         )
     if config["controls"] and not cards:
         raise InputError("configuration: controls need a model; add one under 'models' or set 'controls: []'.")
@@ -124,3 +130,38 @@ def settings_json(config: Mapping[str, Any]) -> str:
     """The scientific settings of a run as one line of JSON; how fast and from where is left out."""
     kept = {key: value for key, value in config.items() if key not in ("inference", "mirror")}
     return json.dumps(kept, sort_keys=True)
+
+
+def unavailable(needed: Mapping[str, Sequence[Resource]], folder: str, mirror: str | None) -> dict[str, list[Resource]]:
+    """Models whose weights are not at hand.
+
+    Args:
+        needed: resources of each model's weights.
+        folder: where fetched resources lie.
+        mirror: folder looked into first.
+
+    Returns:
+        By model, the weights that are neither fetched nor in the mirror; models that have all are left out.
+    """
+    absent = {
+        name: [entry for entry in entries if not at_hand(entry, folder, mirror)] for name, entries in needed.items()
+    }
+    return {name: entries for name, entries in absent.items() if entries}
+
+
+def refuse_unavailable(absent: Mapping[str, Sequence[Resource]], mirror: str | None, download: bool) -> None:
+    """Stop where weights are not at hand and cannot be downloaded.
+
+    Raises:
+        InputError: names every such model, what to fetch and where to put it.
+    """
+    stuck = {name: [entry for entry in entries if not (download and entry.url)] for name, entries in absent.items()}
+    told = [
+        f"{name}: {entry.file} ({entry.source}; {entry.digest})" for name, entries in stuck.items() for entry in entries
+    ]
+    if told:
+        place = f"the mirror {mirror}" if mirror else "a folder named by PEXBENCH_MIRROR"
+        raise InputError(
+            f"models that cannot run, because weights are not at hand: {'; '.join(told)}. Put the files into {place} or "
+            "into resources/, take the models out of the configuration, or set 'skip_unavailable: true'."
+        )

@@ -15,7 +15,7 @@ import pandas as pd
 
 from pexbench.genes import Gene
 from pexbench.genotypes import Missing, Unphased, read_genotypes
-from pexbench.haplotypes import build_haplotypes, encode
+from pexbench.haplotypes import FLANK, build_haplotypes, encode
 from pexbench.models.card import Card
 from pexbench.predictions import REFERENCE_COLUMNS, haplotype_table
 from pexbench.reference import Reference, match_contig
@@ -104,6 +104,8 @@ def predict_shard(
     rows: list[tuple[object, ...]] = []
     started = time.monotonic()
     sequences = 0
+    # Memory for the haplotypes of a gene, used again from gene to gene.
+    memory = np.empty((2 * len(cohort.samples), rule.length), dtype=np.uint8)
     for number, gene in enumerate(genes, start=1):
         window = window_of(gene, rule)
         known = np.frombuffer(reference.fetch(window.contig, window.start, window.end), dtype=np.uint8)
@@ -114,14 +116,15 @@ def predict_shard(
             genotypes = read_genotypes(
                 cohort.store,
                 gene.contig,
-                window.start,
-                window.end,
+                window.start - FLANK,
+                window.end + FLANK,
                 cohort.samples,
                 unphased=cohort.unphased,
                 missing=cohort.missing,
             )
-            haplotypes = build_haplotypes(reference, window, genotypes)
-            n_variants, n_distinct = len(genotypes.positions), len(haplotypes.sequences)
+            haplotypes = build_haplotypes(reference, window, genotypes, out=memory)
+            n_variants = len(genotypes.select(window.start, window.end).positions)
+            n_distinct = len(haplotypes.sequences)
             codes = np.concatenate([codes, encode(haplotypes.sequences, window.reverse)])
             values = predict_gene(adapter, gene.gene_id, codes, batch_size)
             people.append(haplotype_table(gene.gene_id, haplotypes.samples, values[1:][haplotypes.index]))

@@ -17,7 +17,10 @@ from pathlib import Path
 
 from pexbench.errors import InputError
 
-COLUMNS = ("name", "file", "url", "sha256", "bytes", "licence", "description")
+#: Files below this size, in bytes, are verified in the mirror before any job; reading them takes a moment.
+READ_AT_ONCE = 50_000_000
+
+COLUMNS = ("name", "file", "url", "sha256", "md5", "bytes", "licence", "description")
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,9 @@ class Resource:
         name: how configurations call it.
         file: its name in ``resources/`` and in a mirror.
         url: public place, or empty where the file is cut from a release that ``description`` names.
-        sha256: hex digest of its bytes.
-        size: in bytes.
+        sha256: hex digest of its bytes; empty where its authors publish none and nobody here has had the file.
+        md5: the same, where only this is published.
+        size: in bytes; 0 where it is not known.
         licence: under which terms it is public.
         description: what it is.
     """
@@ -38,9 +42,15 @@ class Resource:
     file: str
     url: str
     sha256: str
+    md5: str
     size: int
     licence: str
     description: str
+
+    @property
+    def digest(self) -> str:
+        """Checksum to expect, with its kind, for sentences and notes."""
+        return f"sha256 {self.sha256}" if self.sha256 else f"md5 {self.md5}" if self.md5 else "no published checksum"
 
     @property
     def source(self) -> str:
@@ -52,7 +62,7 @@ def read_resources(path: str | Path) -> dict[str, Resource]:
     """Read the resource table.
 
     Args:
-        path: tab-separated with the columns ``name file url sha256 bytes licence description``.
+        path: tab-separated with the columns :data:`COLUMNS`.
 
     Raises:
         InputError: columns differ, or a name or file occurs twice.
@@ -67,15 +77,22 @@ def read_resources(path: str | Path) -> dict[str, Resource]:
         if row["name"] in table or any(row["file"] == other.file for other in table.values()):
             raise InputError(f"{path}: {row['name']} ({row['file']}) occurs twice; each resource needs one row.")
         table[row["name"]] = Resource(
-            row["name"], row["file"], row["url"], row["sha256"], int(row["bytes"]), row["licence"], row["description"]
+            row["name"],
+            row["file"],
+            row["url"],
+            row["sha256"],
+            row["md5"],
+            int(row["bytes"] or 0),
+            row["licence"],
+            row["description"],
         )
     return table
 
 
-def sha256(path: Path) -> str:
-    """Hex digest of a file."""
+def file_digest(path: Path, kind: str) -> str:
+    """Hex digest of a file; ``kind`` is ``sha256`` or ``md5``."""
     with open(path, "rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+        return hashlib.file_digest(handle, kind).hexdigest()
 
 
 def _stamp(path: Path) -> Path:
@@ -95,16 +112,16 @@ def verify(resource: Resource, path: Path) -> None:
         InputError: size or checksum differ; the sentence names both and where to get the file.
     """
     size = path.stat().st_size
-    if size != resource.size:
+    if resource.size and size != resource.size:
         kind = "truncated" if size < resource.size else "not the file expected"
         raise InputError(
-            f"{path}: {size} bytes found, {resource.size} expected (sha256 {resource.sha256}): it is {kind}; replace it "
+            f"{path}: {size} bytes found, {resource.size} expected ({resource.digest}): it is {kind}; replace it "
             f"with {resource.file} from {resource.source}."
         )
-    digest = sha256(path)
-    if digest != resource.sha256:
+    kind, expected = ("sha256", resource.sha256) if resource.sha256 else ("md5", resource.md5)
+    if expected and (digest := file_digest(path, kind)) != expected:
         raise InputError(
-            f"{path}: sha256 {digest} found, {resource.sha256} expected: the file was altered; replace it with "
+            f"{path}: {kind} {digest} found, {expected} expected: the file was altered; replace it with "
             f"{resource.file} from {resource.source}."
         )
 
@@ -120,12 +137,12 @@ def in_mirror(resource: Resource, mirror: str | None) -> Path | None:
     return next((path for path in sorted(top.rglob(resource.file)) if path.is_file()), None)
 
 
-def preflight(resources: Iterable[Resource], folder: str | Path, mirror: str | None) -> None:
+def preflight(resources: Iterable[Resource], folder: str | Path, mirror: str | None, download: bool = True) -> None:
     """Look at every file a run needs before any job is queued, without reading much.
 
     A file already in ``folder`` must be the one that was verified (same size and time; if touched since, it is
     read and verified again). One that is only in the mirror must have the right size. One that is in neither must
-    have a URL.
+    have a URL, and downloads must be allowed.
 
     Raises:
         InputError: a file is absent, truncated or altered.
@@ -139,19 +156,20 @@ def preflight(resources: Iterable[Resource], folder: str | Path, mirror: str | N
         path = Path(folder) / resource.file
         if path.exists():
             stamp = _stamp(path)
-            if not stamp.exists() or stamp.read_text() != _note(path, resource.sha256):
+            if not stamp.exists() or stamp.read_text() != _note(path, resource.digest):
                 verify(resource, path)
-                stamp.write_text(_note(path, resource.sha256))
+                stamp.write_text(_note(path, resource.digest))
             continue
         mirrored = in_mirror(resource, mirror)
         if mirrored is not None:
             # Reading a few MB takes less time than explaining a failed job; large files are read by the fetch rule.
-            if mirrored.stat().st_size != resource.size or resource.size < 50_000_000:
+            if mirrored.stat().st_size < READ_AT_ONCE or resource.size not in (0, mirrored.stat().st_size):
                 verify(resource, mirrored)
-        elif not resource.url:
-            place = f"mirror {mirror}" if mirror else "no mirror is set"
+        elif not (resource.url and download):
+            place = f"not in mirror {mirror}" if mirror else "no mirror is set"
+            why = "downloads are switched off" if resource.url else "it has no URL"
             raise InputError(
-                f"{resource.file}: absent ({place}, and it has no URL), sha256 {resource.sha256} expected; put the file "
+                f"{resource.file}: absent ({place}, and {why}), {resource.digest} expected; put the file "
                 f"into a folder and name that as PEXBENCH_MIRROR; {resource.source}."
             )
 
@@ -189,8 +207,13 @@ def fetch(resource: Resource, output: str | Path, mirror: str | None) -> str:
         os.replace(aside, output)
     finally:
         aside.unlink(missing_ok=True)
-    _stamp(output).write_text(_note(output, resource.sha256))
+    _stamp(output).write_text(_note(output, resource.digest))
     return source
+
+
+def at_hand(resource: Resource, folder: str | Path, mirror: str | None) -> bool:
+    """Whether a file can be had without the network: fetched already, or in the mirror."""
+    return (Path(folder) / resource.file).exists() or in_mirror(resource, mirror) is not None
 
 
 def _download(resource: Resource, path: Path, mirror: str | None) -> None:
@@ -203,6 +226,6 @@ def _download(resource: Resource, path: Path, mirror: str | None) -> None:
     except (urllib.error.URLError, OSError) as fault:
         looked = f"not in mirror {mirror}, and" if mirror else "no mirror is set, and"
         raise InputError(
-            f"{resource.file}: {looked} {resource.url} could not be fetched ({fault}); sha256 {resource.sha256} "
+            f"{resource.file}: {looked} {resource.url} could not be fetched ({fault}); {resource.digest} "
             f"expected; download it on a machine with network and put it into the mirror folder (PEXBENCH_MIRROR)."
         ) from None

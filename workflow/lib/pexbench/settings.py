@@ -99,13 +99,24 @@ class Variants(Strict):
 
 
 class Model(Strict):
-    """One model of the run; several may share a card with different options."""
+    """One model of the run: a network (card) or a table of predictions; several may share a card."""
 
-    card: str = Field(description="Name of a built-in model, or the path of a folder with card.yaml and adapter.")
+    card: str | None = Field(
+        None, description="Name of a built-in model, or the path of a folder with card.yaml and adapter. Or use table."
+    )
+    table: str | None = Field(
+        None,
+        description="Resource name or path of predictions made elsewhere: people x genes, genes x people, or tidy "
+        "(sample, gene, prediction); genes by id or symbol.",
+    )
     implementation: str | None = Field(
         None, description="One the card lists (default: the card's default_implementation)."
     )
     network: str | None = Field(None, description="One of the card's networks (default: the card's default_network).")
+    weights: dict[str, str] = Field(
+        {}, description="Weight files by the adapter's name for each, in place of the card's network."
+    )
+    note: str = Field("", description="Remark that stands behind the model's name in tables and figures: untrained.")
     combine_haplotypes: Literal["mean", "mean_of_logs"] = Field(
         "mean", description="A person's prediction from the two haplotypes' (means, or mean of natural logs)."
     )
@@ -143,6 +154,12 @@ class Settings(Strict):
     resources: str = Field("config/resources.tsv", description="Table of files to fetch: URL, sha256, size, licence.")
     mirror: str | None = Field(
         None, description="Folder looked into before any download (default: environment variable PEXBENCH_MIRROR)."
+    )
+    download: bool = Field(True, description="Fetch what is neither in resources/ nor in the mirror.")
+    skip_unavailable: bool = Field(
+        False,
+        description="Leave out models whose weights are neither in resources/ nor in the mirror; tables and figures "
+        "name them.",
     )
     simulation: Simulation | None = Field(None, description="Simulate the cohort; then 'inputs' must be absent.")
     inputs: Inputs | None = Field(None, description="Real inputs; then 'simulation' must be absent.")

@@ -14,6 +14,7 @@ from pexbench import bcftools
 from pexbench.errors import InputError, listing
 from pexbench.files import published
 from pexbench.genes import Gene
+from pexbench.haplotypes import FLANK
 from pexbench.reference import Reference, match_contig
 
 
@@ -30,6 +31,11 @@ class VariantRules:
     indels: bool = False
     multiallelics: bool = False
     flank: int = 98304
+
+    @property
+    def reach(self) -> int:
+        """Bp on either side of a TSS whose records are stored: deletions draw further sequence into a window."""
+        return self.flank + (FLANK if self.indels else 0)
 
 
 def vcf_header(path: str | Path) -> tuple[list[str], list[str]]:
@@ -131,7 +137,7 @@ def subset_variants(
             # No genotypes for this contig: genes there get their reference prediction only.
             bcftools.pipeline([["view", "-h", "-S", str(names), "-Ob", "--no-version", str(vcf)]], aside)
         else:
-            spans = merged_intervals(genes, rules.flank)
+            spans = merged_intervals(genes, rules.reach)
             regions.write_text("".join(f"{vcf_name}\t{start + 1}\t{end}\n" for _, start, end in spans))
             pair = (vcf_name, reference.contig(contigs[0]))
             bcftools.pipeline(_stages(vcf, reference, pair, regions, names, rules, rename, check_ref), aside)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -109,6 +109,31 @@ def _row(key: dict[str, Hashable], group: pd.DataFrame) -> dict[str, object]:
         "n_significant_negative": int((significant & (values < 0)).sum()),
         "note": "; ".join([*(f"{count} not scored: {reason}" for reason, count in reasons.items()), *sorted(remarks)]),
     }
+
+
+def annotate(table: pd.DataFrame, remarks: Mapping[str, str], not_run: Mapping[str, str]) -> pd.DataFrame:
+    """Say in the summary what no number says.
+
+    Args:
+        table: summary of :func:`summarise`.
+        remarks: by model, a remark put before the note of each of its rows, for example ``untrained``.
+        not_run: by model, why it was left out; each gets a row of its own without scores.
+
+    Returns:
+        The table with the remarks and, at its end, the models that did not run.
+    """
+    said = table["model"].map(dict(remarks)).fillna("")
+    joined = [
+        f"{remark}; {note}" if remark and note else remark or note
+        for remark, note in zip(said, table["note"], strict=True)
+    ]
+    counts = {name: 0 for name, dtype in TYPES.items() if dtype == "int64"}
+    empty = dict.fromkeys(KEYS[1:], "")
+    rows = [{"model": model, **empty, **counts, "note": f"not run: {why}"} for model, why in not_run.items()]
+    annotated = table.assign(note=joined)
+    if not rows:
+        return annotated
+    return pd.concat([annotated, pd.DataFrame(rows, columns=list(COLUMNS)).astype(TYPES)], ignore_index=True)
 
 
 def significant_units(p: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:

@@ -30,10 +30,12 @@ def score_model(arguments: argparse.Namespace) -> None:
         table[[name for name in samples if name in table.columns]]
         for table in (read_expression(arguments.individuals), read_expression(arguments.levels))
     )
+    reference = read_reference(arguments.reference) if arguments.reference else None
     inputs = ScoreInputs(
         model=arguments.model,
         personal=people,
-        reference=read_reference(arguments.reference) if arguments.reference else None,
+        # A table of predictions without a reference has a reference table without rows.
+        reference=reference if reference is not None and len(reference) else None,
         expression_individuals=individuals,
         expression_genes=levels,
         comparable_between_genes=not arguments.differences_only,
@@ -49,11 +51,13 @@ def summarise(arguments: argparse.Namespace) -> None:
     from pexbench.files import read_table, write_table
     from pexbench.scores import read_scores
     from pexbench.scores.intervals import TYPES
+    from pexbench.scores.summary import annotate
     from pexbench.scores.summary import summarise as add_up
 
     scores = pd.concat([read_scores(path) for path in arguments.scores], ignore_index=True)
     intervals = pd.concat([read_table(path, **TYPES) for path in arguments.intervals], ignore_index=True)
-    table = add_up(scores, intervals)
+    remarks, not_run = common.pairs(arguments.remarks, "--remarks"), common.pairs(arguments.not_run, "--not-run")
+    table = annotate(add_up(scores, intervals), remarks, not_run)
     write_table(table, arguments.output)
     shown = table[table["statistic"] == "spearman"]
     for row in shown.itertuples():
@@ -134,6 +138,8 @@ def add(parsers: Any) -> None:
     parser = common.verb(parsers, summarise)
     parser.add_argument("--scores", type=Path, nargs="+", required=True)
     parser.add_argument("--intervals", type=Path, nargs="+", required=True)
+    parser.add_argument("--remarks", nargs="*", default=[], help="name=remark on a model")
+    parser.add_argument("--not-run", nargs="*", default=[], help="name=why a model was left out")
     parser.add_argument("--output", type=Path, required=True)
 
     parser = common.verb(parsers, provenance)
