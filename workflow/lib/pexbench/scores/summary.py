@@ -133,7 +133,11 @@ def annotate(table: pd.DataFrame, remarks: Mapping[str, str], not_run: Mapping[s
     annotated = table.assign(note=joined)
     if not rows:
         return annotated
-    return pd.concat([annotated, pd.DataFrame(rows, columns=list(COLUMNS)).astype(TYPES)], ignore_index=True)
+    left_out = pd.DataFrame(rows, columns=list(COLUMNS))
+    for column, dtype in TYPES.items():
+        left_out[column] = left_out[column].astype(dtype)  # type: ignore[call-overload] # a name or a type, as pandas takes
+    tables: list[pd.DataFrame] = [annotated, left_out]
+    return pd.concat(tables, ignore_index=True)
 
 
 def significant_units(p: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
