@@ -16,6 +16,9 @@ from pexbench.errors import InputError
 from pexbench.models import code_files, digest, find_model, training_files
 from pexbench.simulate_names import gene_contigs, gene_ids
 
+# A key without a value is a key that is not there.
+for key in [key for key, value in config.items() if value is None]:
+    del config[key]
 validate(config, "../schemas/config.schema.yaml")
 
 
