@@ -5,9 +5,12 @@ A new model is tried without a line here, unless it needs weights: then ``drawn_
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -20,9 +23,14 @@ from pexbench.models import built_in_models, find_model, load_training
 ROOT = Path(__file__).resolve().parents[2]
 #: Environments whose packages the test environment has (where torch is installed); others run as processes of theirs.
 HERE = {"base": "numpy", "torch": "torch"}
+#: Models whose published network takes too long for hundreds of sequences: the module whose ``files`` writes a small
+#: one in the published layout.
+SMALL = {"basenji2": "basenji2_file", "enformer": "enformer_file", "expecto": "expecto_file"}
+#: The folder that people copy is a model outside the package.
+TEMPLATE = str(ROOT / "workflow" / "lib" / "pexbench" / "models" / "_template")
 EVERY = [
     pytest.param(name, made, marks=[pytest.mark.original] if card.implementations[made].environment not in HERE else [])
-    for name in built_in_models()
+    for name in [*built_in_models(), TEMPLATE]
     for card in [find_model(name)]
     for made in card.implementations
 ]
@@ -39,7 +47,7 @@ def weights(model: str, folder: Path) -> dict[str, str]:
         np.savez(folder / "trained.npz", **arrays)
         return {"trained": str(folder / "trained.npz")}
     mirror = os.environ.get("PEXBENCH_MIRROR")
-    if mirror:
+    if mirror and model not in SMALL:
         found = {key: next(Path(mirror).rglob(file), None) for key, file in card.weights().items()}
         if all(found.values()):
             return {key: str(path) for key, path in found.items()}
@@ -48,6 +56,9 @@ def weights(model: str, folder: Path) -> dict[str, str]:
 
 def drawn_weights(model: str, folder: Path) -> dict[str, str]:
     """Untrained weights in the published format."""
+    if model in SMALL:
+        pytest.importorskip("h5py", reason="h5py, which writes the drawn weights, is not installed here")
+        return {key: str(path) for key, path in importlib.import_module(SMALL[model]).files(folder).items()}
     if model == "xpresso":
         pytest.importorskip("h5py", reason="h5py, which writes the drawn weights, is not installed here")
         import xpresso_file
@@ -59,13 +70,25 @@ def drawn_weights(model: str, folder: Path) -> dict[str, str]:
     return {}
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Threads that wait for each other on a busy machine take longer than these small networks."""
+    torch = importlib.import_module("torch") if importlib.util.find_spec("torch") else None
+    before = torch.get_num_threads() if torch else 1
+    if torch:
+        torch.set_num_threads(1)
+    yield
+    if torch:
+        torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory):
     """What an implementation did with the sequences, computed once."""
 
     @cache
     def files(model: str) -> dict[str, str]:
-        return weights(model, tmp_path_factory.mktemp(f"weights_{model}"))
+        return weights(model, tmp_path_factory.mktemp(f"weights_{Path(model).name}"))
 
     @cache
     def run(model: str, implementation: str) -> dict[str, np.ndarray]:
@@ -79,7 +102,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory):
         python = ROOT / ".venvs" / environment / "bin" / "python"
         if not python.exists():
             pytest.skip(f"environment {environment} is not built: python3 workflow/bin/environments.py {environment}")
-        folder = tmp_path_factory.mktemp(f"{model}_{implementation}")
+        folder = tmp_path_factory.mktemp(f"{Path(model).name}_{implementation}")
         (folder / "weights.json").write_text(json.dumps(files(model)))
         np.save(folder / "codes.npy", codes)
         done = subprocess.run(

@@ -43,7 +43,8 @@ TRAINING = "train"
 
 def built_in_models() -> list[str]:
     """Names of the models in this package, sorted."""
-    return sorted(path.parent.name for path in FOLDER.glob(f"*/{FILE}"))
+    # A folder with a leading underscore is a template, not a model.
+    return sorted(path.parent.name for path in FOLDER.glob(f"[!_]*/{FILE}"))
 
 
 def find_model(name_or_folder: str) -> Card:

@@ -1,0 +1,178 @@
+"""ExPecto in PyTorch: Beluga over 200 windows, ten exponential weightings over distance, a linear model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pexbench.errors import InputError
+from pexbench.models.base import Adapter, check_codes
+from pexbench.models.card import Card
+from pexbench.models.expecto.booster import read_booster
+from pexbench.models.expecto.network import CHANNELS, Beluga
+from pexbench.models.expecto.published import read_beluga
+
+WINDOW, STEP = 2000, 200
+#: 0-based index of the TSS in the window of shift 0, counted on the + strand for both strands.
+TSS_IN_WINDOW = 999
+#: Loss of weight per 200 bp of distance; each is used upstream, then each downstream.
+DECAYS = (0.01, 0.02, 0.05, 0.1, 0.2)
+
+
+@contextmanager
+def _exact() -> Iterator[None]:
+    """Repeatable float32 arithmetic without TF32; PyTorch's settings are put back afterwards."""
+    tf32 = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = tf32
+
+
+def window_shifts(card: Card) -> NDArray[np.int64]:
+    """Distance of each window from the TSS, in bp, negative upstream; window i starts at 200 i of the input.
+
+    Args:
+        card: its input length and TSS indices are where the windows lie.
+
+    Returns:
+        int64 [W]; for the published input -20000, -19800 .. 19800.
+
+    Raises:
+        InputError: the input is no whole number of steps, or the TSS is at no window's place on both strands.
+    """
+    given = card.input
+    steps, rest = divmod(given.length - WINDOW, STEP)
+    before = given.tss_index_plus - TSS_IN_WINDOW
+    reverse = given.length - WINDOW - (given.tss_index_minus - TSS_IN_WINDOW)
+    if rest or steps < 0 or before % STEP or not 0 <= before <= steps * STEP or reverse != before:
+        raise InputError(
+            f"{card.path}: input length {given.length} with the TSS at {given.tss_index_plus} (+) and "
+            f"{given.tss_index_minus} (-) found; {WINDOW} + k {STEP} bp with the TSS at {TSS_IN_WINDOW} + j {STEP} and "
+            f"{TSS_IN_WINDOW} + (k - j) {STEP} are allowed; correct the card."
+        )
+    return np.arange(steps + 1, dtype=np.int64) * STEP - before
+
+
+def distance_weights(shifts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Weights of the windows: float64 [10, W], five decays upstream, five downstream, each with the TSS's window."""
+    steps = np.abs(shifts) / STEP
+    sides = (shifts <= 0, shifts >= 0)
+    return np.stack([np.exp(-decay * steps) * side for side in sides for decay in DECAYS])
+
+
+class Model(Adapter):
+    """ExPecto in float32, TF32 off; the sums over windows and features are float64.
+
+    Each sequence is computed by itself, its windows always in the same groups, so that a result cannot depend on
+    which other sequences were in the batch, not even in its last bit. One sequence is 400 passes of Beluga, enough to
+    fill a GPU.
+    """
+
+    def __init__(
+        self,
+        card: Card,
+        weights: Mapping[str, Path],
+        *,
+        device: str = "cpu",
+        options: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
+        """Read the network (``beluga``) and the linear model (``booster``)."""
+        super().__init__(card, weights, device=device, options=options)
+        self._group = int(str(self.options["window_batch"]))
+        if self._group < 1:
+            raise InputError(
+                f"model {card.name}: option window_batch is {self._group}; a whole number of at least 1 is allowed; "
+                "correct the configuration."
+            )
+        self._weighting = distance_weights(window_shifts(card))
+        network, booster = self.weights_file("beluga"), self.weights_file("booster")
+        self._booster = read_booster(booster)
+        try:
+            self._device = torch.device(device)
+            torch.empty(0, device=self._device)
+        except (RuntimeError, AssertionError) as error:
+            raise InputError(
+                f"device {device!r} cannot be used by PyTorch ({str(error).splitlines()[0]}); cpu, or cuda on a "
+                "machine with a GPU and a PyTorch built for it, is allowed; correct the configuration."
+            ) from error
+        self.network: Beluga = read_beluga(network, WINDOW).to(self._device)
+        given, wanted = len(self._booster.weights), self.feature_count
+        if given != wanted:
+            marks = self.network.architecture.features
+            raise InputError(
+                f"{booster}: {given} features found; {wanted} = {len(self._weighting)} x (1 + the {marks} chromatin "
+                f"features of {network}) are expected; give the two files that belong together."
+            )
+
+    @property
+    def feature_count(self) -> int:
+        """Features of the linear model: ten weightings of a zero and the chromatin features."""
+        return len(self._weighting) * (1 + self.network.architecture.features)
+
+    def forward(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Predict; see :class:`pexbench.models.base.Adapter`."""
+        return self._booster.predict(self._features(codes)).astype(np.float32)
+
+    def features(self, codes: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """What the linear model reads.
+
+        Args:
+            codes: as in :meth:`predict`.
+
+        Returns:
+            float64 [N, 10 x (1 + chromatin features)]; 20,030 for the published network.
+
+        Raises:
+            InputError: codes of another type, length or value.
+        """
+        check_codes(codes, self.card)
+        return self._features(codes)
+
+    def chromatin(self, codes: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Beluga's probabilities for each window, mean of both strands.
+
+        Args:
+            codes: as in :meth:`predict`.
+
+        Returns:
+            float64 [N, windows, chromatin features]; window i starts at 200 i. 3.2 MB per sequence as published.
+
+        Raises:
+            InputError: codes of another type, length or value.
+        """
+        check_codes(codes, self.card)
+        shape = (len(codes), self._weighting.shape[1], self.network.architecture.features)
+        return np.array([self._chromatin(row) for row in codes], np.float64).reshape(shape)
+
+    def _features(self, codes: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Weighted sums over the windows, with the column of zeros that the published model expects in each group."""
+        result = np.zeros((len(codes), len(self._weighting), 1 + self.network.architecture.features))
+        for row, own in zip(codes, result, strict=True):
+            own[:, 1:] = self._weighting @ self._chromatin(row)
+        return result.reshape(len(codes), self.feature_count)
+
+    def _chromatin(self, codes: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """One sequence, uint8 [L], to float64 [windows, chromatin features]."""
+        windows = torch.from_numpy(np.ascontiguousarray(codes)).to(self._device).unfold(0, WINDOW, STEP)
+        with torch.inference_mode(), _exact():
+            parts = [self._both_strands(part).cpu() for part in windows.split(self._group)]
+        return np.asarray(torch.cat(parts).numpy(), dtype=np.float64)
+
+    def _both_strands(self, codes: Tensor) -> Tensor:
+        """Codes uint8 [W, 2000] to the mean over both strands, float64 [W, chromatin features]."""
+        order = torch.tensor(CHANNELS, dtype=torch.uint8, device=codes.device)
+        letters = (codes[:, None, :] == order[None, :, None]).to(torch.float32).contiguous()
+        # A and T, G and C lie opposite each other in the channels' order: reversed, they are complements.
+        reverse = letters.flip(1, 2).contiguous()
+        forward, backward = (self.network(x).to(torch.float64) for x in (letters, reverse))
+        return (forward + backward) / 2
