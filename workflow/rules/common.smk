@@ -30,7 +30,14 @@ def or_stop(function, *arguments):
         raise WorkflowError(str(fault)) from None
 
 
-CARDS = {name: or_stop(find_model, model["card"]) for name, model in config["models"].items() if model["card"]}
+def card_of(model):
+    """Card of a model of the run, with the window that its options ask for."""
+    return or_stop(lambda: find_model(model["card"]).with_options(model["options"]))
+
+
+CARDS = {
+    name: card_of(model) for name, model in config["models"].items() if model["card"]
+}
 or_stop(plan.check_settings, config, CARDS)
 
 
@@ -42,6 +49,9 @@ pathvars:
 
 
 MIRROR = config["mirror"] or os.environ.get("PEXBENCH_MIRROR") or None
+if MIRROR:
+    # Where a file comes from is no parameter of any result: the fetch rule finds it in the environment.
+    os.environ["PEXBENCH_MIRROR"] = MIRROR
 RESOURCES = or_stop(resource_table.read_resources, ROOT / config["resources"])
 RUN = Path("results") / config["run"]
 SIMULATED = config.get("simulation")
@@ -54,16 +64,21 @@ def place(name):
     return f"resources/{RESOURCES[name].file}" if name in RESOURCES else name
 
 
-def weight_files(model):
+def weight_files(model, implementation=None):
     """Weight files of a model of the run, by the adapter's name for each."""
     card = CARDS[model]
     if card.trained:
         return {"trained": f"{RUN}/trained/{model}.npz"}
-    return {key: place(name) for key, name in weight_names(model).items()}
+    return {
+        key: place(name) for key, name in weight_names(model, implementation).items()
+    }
 
 
-def weight_names(model):
-    """Weights of a model by the adapter's name for each: names of resources, or paths that the configuration gives."""
+def weight_names(model, implementation=None):
+    """Weights of a model by the adapter's name for each: names of resources, or paths that the configuration gives.
+
+    Without an implementation, those of the one that the configuration chose.
+    """
     given = config["models"][model]
     if CARDS[model].trained:
         return {}
@@ -71,7 +86,11 @@ def weight_names(model):
         return given["weights"]
     by_file = {entry.file: entry.name for entry in RESOURCES.values()}
     found = {}
-    for key, file in or_stop(CARDS[model].weights, given["network"]).items():
+    for key, file in or_stop(
+        CARDS[model].weights,
+        given["network"],
+        implementation or given["implementation"],
+    ).items():
         if file not in by_file:
             raise WorkflowError(
                 f"{config['resources']}: {file}, a weight file of model {model}, has no row; "
@@ -83,7 +102,12 @@ def weight_names(model):
 
 # Networks whose weights are not at hand: left out if the configuration says so, else fetched, else a reason to stop.
 ABSENT = plan.unavailable(
-    {name: [RESOURCES[key] for key in weight_names(name).values() if key in RESOURCES] for name in CARDS},
+    {
+        name: [
+            RESOURCES[key] for key in weight_names(name).values() if key in RESOURCES
+        ]
+        for name in CARDS
+    },
     "resources",
     MIRROR,
 )
@@ -98,12 +122,19 @@ if CONTROL_MODEL not in NETWORKS:
     CONTROLS = []
 # In the order of figures: models, baselines, controls.
 SCORED = [*MODELS, *BASELINES, *CONTROLS]
-NOT_RUN = [f"{name}=weights absent: {', '.join(entry.file for entry in entries)}" for name, entries in ABSENT.items()]
+NOT_RUN = [
+    f"{name}=weights absent: {', '.join(entry.file for entry in entries)}"
+    for name, entries in ABSENT.items()
+]
 
 
 def label(name):
     """Readable name of a model: its card's title where the model is called like the card, with the remark given."""
-    title = CARDS[name].title if name in CARDS and CARDS[name].name == name else name.replace("_", " ")
+    title = (
+        CARDS[name].title
+        if name in CARDS and CARDS[name].name == name
+        else name.replace("_", " ")
+    )
     return f"{title} ({MODELS[name]['note']})" if MODELS[name]["note"] else title
 
 
@@ -127,9 +158,19 @@ def named_inputs():
 INPUTS_NAMED = [] if SIMULATED else named_inputs()
 INPUTS_NAMED += [MODELS[name]["table"] for name in TABLES]
 FETCHED = sorted({place(name) for name in INPUTS_NAMED if name in RESOURCES})
-WEIGHTS = sorted({path for model in NETWORKS if not CARDS[model].trained for path in weight_files(model).values()})
+WEIGHTS = sorted(
+    {
+        path
+        for model in NETWORKS
+        if not CARDS[model].trained
+        for path in weight_files(model).values()
+    }
+)
 
-for name in [*INPUTS_NAMED, *(key for model in NETWORKS for key in weight_names(model).values())]:
+for name in [
+    *INPUTS_NAMED,
+    *(key for model in NETWORKS for key in weight_names(model).values()),
+]:
     if name not in RESOURCES and "{contig}" not in name and not os.path.exists(name):
         raise WorkflowError(
             f"inputs: {name!r} is neither a file nor a resource of {config['resources']} "
@@ -281,6 +322,28 @@ GENOTYPE_OPTIONS = "--unphased {unphased} --missing {missing}".format(
 shell.prefix(f"export PATH='{ROOT}/workflow/bin':$PATH; ")
 
 
+def ports_of(model):
+    """Implementations of a model whose weights are at hand; two or more can be compared."""
+    names = {
+        made: weight_names(model, made).values()
+        for made in CARDS[model].implementations
+    }
+    own = {CARDS[model].implementation_name(MODELS[model]["implementation"])}
+    return sorted(
+        made
+        for made, needed in names.items()
+        if made in own
+        or all(
+            (
+                resource_table.at_hand(RESOURCES[key], "resources", MIRROR)
+                if key in RESOURCES
+                else os.path.exists(key)
+            )
+            for key in needed
+        )
+    )
+
+
 def reference_of(wildcards):
     """Reference predictions of a sequence model, or of the model behind a control; genotype models have none."""
     if wildcards.scored in BASELINES:
@@ -293,7 +356,10 @@ def closing_words():
     """Where the results lie, for the end of a run."""
     figures = sorted(RUN.glob("figures/*.png"))
     lines = [f"\nResults of run '{config['run']}':"]
-    lines += [f"  not run   {name} ({reason})" for name, reason in (entry.split("=", 1) for entry in NOT_RUN)]
+    lines += [
+        f"  not run   {name} ({reason})"
+        for name, reason in (entry.split("=", 1) for entry in NOT_RUN)
+    ]
     if (RUN / "summary.tsv").exists():
         lines.append(f"  summary   {RUN}/summary.tsv")
         lines.append(

@@ -15,9 +15,8 @@ rule fetch:
         network=1,
     params:
         table=str(ROOT / config["resources"]),
-        mirror=option("--mirror", MIRROR),
     shell:
-        "pexbench base --log {log} fetch --table {params.table} --output {output} {params.mirror}"
+        "pexbench base --log {log} fetch --table {params.table} --output {output}"
 
 
 if SIMULATED:

@@ -30,7 +30,7 @@ class Adapter:
     which check what goes in and what comes out.
 
     Attributes:
-        card: the model's card.
+        card: the model's card, with the window that the options ask for.
         device: ``cpu`` or the framework's name of another device.
         options: values of all options of the card: those given, else their defaults.
     """
@@ -54,7 +54,7 @@ class Adapter:
         Raises:
             InputError: an option is unknown or its value has another type than its default.
         """
-        self.card = card
+        self.card = card.with_options(options)
         self.device = device
         self.options = card.settings(options)
         self._weights = {name: Path(path) for name, path in weights.items()}

@@ -7,7 +7,7 @@ because it is used while the Snakefile is parsed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,10 @@ STRANDS = ("oriented", "plus")
 UNKNOWNS = ("zero", "quarter", "skipped")
 SCALES = ("linear", "log")
 GPUS = ("none", "optional", "required")
+#: Options that set the window of a card with ``window_from_options``, and their types.
+WINDOW_OPTIONS = {"length": int, "tss_index": int, "strand": str}
+#: Value of the option ``tss_index`` that puts the TSS in the centre.
+CENTRE = -1
 DOI = r"(10\.\d{4,9}/\S+)?"
 
 
@@ -36,6 +40,8 @@ class Input:
         strand: ``oriented`` (sequences of ``-`` genes are reverse-complemented) or ``plus`` (always + strand).
         alphabet: channel order inside the network; adapters receive codes 0..3 = A, C, G, T whatever it is.
         unknown: what N becomes: ``zero`` row, ``quarter`` in every channel, or ``skipped``.
+        window_from_options: whether the card's options ``length``, ``tss_index`` and ``strand`` set the window; the
+            values here are those of the options' defaults. See :meth:`Card.with_options`.
     """
 
     length: int
@@ -44,6 +50,7 @@ class Input:
     strand: str
     alphabet: str
     unknown: str
+    window_from_options: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,10 +72,17 @@ class Network:
 
 @dataclass(frozen=True)
 class Implementation:
-    """One implementation: the environment it runs in (``envs/NAME.yaml``) and its module in the model's folder."""
+    """One implementation of a model.
+
+    Attributes:
+        environment: where it runs, ``envs/NAME.yaml``.
+        module: its module in the model's folder.
+        network: the network it reads, where that is another file than the default network's.
+    """
 
     environment: str
     module: str
+    network: str | None = None
 
 
 @dataclass(frozen=True)
@@ -138,11 +152,12 @@ class Card:
         """
         return self.implementations[self.implementation_name(name)]
 
-    def weights(self, network: str | None = None) -> dict[str, str]:
+    def weights(self, network: str | None = None, implementation: str | None = None) -> dict[str, str]:
         """File names of a network's weights by the adapter's name for each; the default network without a name.
 
         Args:
             network: a key of ``networks``.
+            implementation: without a network, the implementation whose network is meant.
 
         Returns:
             For example ``{"network": "GM12878.h5"}``; empty for a model without published weights.
@@ -150,7 +165,8 @@ class Card:
         Raises:
             InputError: the card has no such network.
         """
-        network = self.default_network if network is None else network
+        if network is None:
+            network = self.implementation(implementation).network or self.default_network
         if network is None:
             return {}
         if network not in self.networks:
@@ -179,6 +195,28 @@ class Card:
                 )
             values[name] = wanted(value)
         return values
+
+    def with_options(self, options: Mapping[str, object]) -> Card:
+        """The card of this model when it is used with some options.
+
+        The options become the defaults, and where the card says ``window_from_options`` they set the window: so
+        :meth:`window_rule` and the input length are those of the model that will run. Doing it twice changes nothing.
+
+        Args:
+            options: values by name, as in :meth:`settings`.
+
+        Returns:
+            The card, or one like it.
+
+        Raises:
+            InputError: as :meth:`settings`, or a window that is not possible.
+        """
+        values = self.settings(options)
+        chosen = {name: replace(option, default=values[name]) for name, option in self.options.items()}
+        given = self.input
+        if given.window_from_options:
+            given = _window(self.name, given, values["length"], values["tss_index"], values["strand"])
+        return replace(self, input=given, options=chosen)
 
 
 def read_card(folder: str | Path) -> Card:
@@ -219,6 +257,7 @@ def _card(top: Section, folder: Path) -> Card:
         strand=section.choice("strand", STRANDS),
         alphabet=section.text("alphabet", r"(?!.*(.).*\1)[ACGT]{4}", "the letters A, C, G, T, each once"),
         unknown=section.choice("unknown", UNKNOWNS),
+        window_from_options=section.flag("window_from_options", default=False),
     )
     section.done()
     section = top.section("output")
@@ -232,7 +271,8 @@ def _card(top: Section, folder: Path) -> Card:
     implementations = {}
     for name, entry in top.entries("implementations").items():
         module = entry.text("module", IDENTIFIER, "the name of a Python module in the model's folder, without .py")
-        implementations[name] = Implementation(entry.text("environment", NAME, "the name of a file in envs/"), module)
+        environment = entry.text("environment", NAME, "the name of a file in envs/")
+        implementations[name] = Implementation(environment, module, _own_network(entry, networks))
         entry.done()
     options = {}
     for name, entry in top.entries("options", required=False).items():
@@ -263,7 +303,44 @@ def _card(top: Section, folder: Path) -> Card:
         folder=folder,
     )
     top.done()
+    if given.window_from_options:
+        types = {name: type(option.default) for name, option in options.items() if name in WINDOW_OPTIONS}
+        if types != WINDOW_OPTIONS or card.with_options({}).input != given:
+            allowed = "true with the options length, tss_index and strand, whose defaults give the window of the card,"
+            raise top.fault("input.window_from_options", True, allowed)
     return card
+
+
+def _own_network(entry: Section, networks: Mapping[str, Network]) -> str | None:
+    """The network an implementation names, checked; None if it names none."""
+    if not entry.has("network"):
+        return None
+    name = entry.text("network")
+    if name not in networks:
+        raise entry.fault("network", name, f"one of the card's networks ({', '.join(networks) or 'none'})")
+    return name
+
+
+def _window(model: str, given: Input, length: int, tss_index: int, strand: str) -> Input:
+    """The input with the window that options ask for; ``tss_index`` counts in the sequence the model sees."""
+    checks = {
+        "length": (length, length >= 1, "a whole number of at least 1"),
+        "tss_index": (tss_index, CENTRE <= tss_index < length, f"0 to {length - 1}, or {CENTRE} for the centre,"),
+        "strand": (strand, strand in STRANDS, f"one of {', '.join(STRANDS)}"),
+    }
+    for name, (found, valid, allowed) in checks.items():
+        if not valid:
+            raise InputError(
+                f"model {model}: option {name} is {found!r}; {allowed} is allowed; correct the configuration."
+            )
+    index = length // 2 if tss_index == CENTRE else tss_index
+    return replace(
+        given,
+        length=length,
+        tss_index_plus=index,
+        tss_index_minus=length - 1 - index if strand == "oriented" else index,
+        strand=strand,
+    )
 
 
 def _unknown(model: str, what: str, found: str, allowed: Iterable[str]) -> str:

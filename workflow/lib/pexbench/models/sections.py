@@ -50,6 +50,10 @@ class Section:
             "correct the file."
         )
 
+    def has(self, key: str) -> bool:
+        """Whether an optional key is given."""
+        return key in self._values
+
     def take(self, key: str) -> Any:
         """The value of a key that must be there."""
         self._taken.add(key)
@@ -101,9 +105,10 @@ class Section:
             raise self.fault(key, value, "text, a number, true or false")
         return value
 
-    def flag(self, key: str) -> bool:
-        """True or false."""
-        value = self.take(key)
+    def flag(self, key: str, default: bool | None = None) -> bool:
+        """True or false; a key with a default may be absent."""
+        value = self.take(key) if default is None or key in self._values else default
+        self._taken.add(key)
         if not isinstance(value, bool):
             raise self.fault(key, value, "true or false")
         return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,3 +72,15 @@ def pairs(values: list[str], what: str) -> dict[str, str]:
     if wrong:
         raise InputError(f"{what}: {listing(wrong)} found; key=value is allowed; correct the argument.")
     return dict(value.split("=", 1) for value in values)
+
+
+def options(values: list[str]) -> dict[str, object]:
+    """Options of an adapter from ``key=value`` arguments; a value is JSON where it can be read so, else text."""
+    return {key: _value(text) for key, text in pairs(values, "--options").items()}
+
+
+def _value(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

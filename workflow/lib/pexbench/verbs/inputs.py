@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import logging
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,8 @@ def fetch(arguments: argparse.Namespace) -> None:
         raise InputError(
             f"{arguments.table}: no row for file {arguments.output.name}; it has {listing(e.file for e in table.values())}."
         )
-    LOG.info("%s from %s", arguments.output, bring(found[0], arguments.output, arguments.mirror))
+    mirror = arguments.mirror or os.environ.get("PEXBENCH_MIRROR") or None
+    LOG.info("%s from %s", arguments.output, bring(found[0], arguments.output, mirror))
 
 
 def simulate(arguments: argparse.Namespace) -> None:
@@ -101,7 +103,7 @@ def add(parsers: Any) -> None:
     """Add these verbs."""
     parser = common.verb(parsers, fetch)
     parser.add_argument("--table", type=Path, required=True, help="resource table")
-    parser.add_argument("--mirror", help="folder looked into first")
+    parser.add_argument("--mirror", help="folder looked into first (default: PEXBENCH_MIRROR)")
     parser.add_argument("--output", type=Path, required=True, help="where the file shall lie; its name chooses the row")
     parser = common.verb(parsers, simulate)
     parser.add_argument("--seed", type=int, default=1)

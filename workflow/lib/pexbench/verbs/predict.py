@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -22,13 +21,13 @@ def train_model(arguments: argparse.Namespace) -> None:
     from pexbench.training import train_model as train
 
     train(
-        find_model(arguments.card),
+        find_model(arguments.card).with_options(common.options(arguments.options)),
         read_genes(arguments.genes),
         Reference(arguments.reference),
         read_expression(arguments.expression),
         read_run_samples(arguments.samples),
         arguments.seed,
-        _options(arguments),
+        common.options(arguments.options),
         arguments.output,
     )
 
@@ -41,11 +40,11 @@ def predict(arguments: argparse.Namespace) -> None:
     from pexbench.predict import Genotyping, predict_shard
     from pexbench.reference import Reference
 
-    card = find_model(arguments.card)
+    card = find_model(arguments.card).with_options(common.options(arguments.options))
     environment = card.implementation(arguments.implementation).environment
     device = choose_device(arguments.device, environment)
     weights = {key: Path(path) for key, path in common.pairs(arguments.weights, "--weights").items()}
-    adapter = load_adapter(card, arguments.implementation, weights, device, _options(arguments))
+    adapter = load_adapter(card, arguments.implementation, weights, device, common.options(arguments.options))
     genes, personal, samples = common.shard_genes(arguments)
     cohort = Genotyping(arguments.bcf, samples, arguments.region, arguments.unphased, arguments.missing)
     batch_size = arguments.batch_size or card.batch_size
@@ -55,19 +54,6 @@ def predict(arguments: argparse.Namespace) -> None:
     )
     write_table(reference, arguments.output_reference)
     write_table(people, arguments.output)
-
-
-def _options(arguments: argparse.Namespace) -> dict[str, object]:
-    """Options of the adapter from ``key=value`` arguments."""
-    return {key: _value(text) for key, text in common.pairs(arguments.options, "--options").items()}
-
-
-def _value(text: str) -> object:
-    """An option's value: JSON where it is, else text."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def gather_predictions(arguments: argparse.Namespace) -> None:

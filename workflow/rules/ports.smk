@@ -1,0 +1,130 @@
+# Every implementation of a model against the others, on real sequences of the run: `snakemake check_ports`.
+
+# Instances of one card that differ in their implementation alone need one comparison.
+DISTINCT = {
+    (
+        config["models"][name]["card"],
+        config["models"][name]["network"],
+        *options_of(name),
+        *weight_files(name).values(),
+    ): name
+    for name in reversed(NETWORKS)
+}
+PORTS = {name: ports_of(name) for name in sorted(DISTINCT.values(), key=NETWORKS.index)}
+PORTS = {name: made for name, made in PORTS.items() if len(made) > 1}
+PUBLISHED = [name for name in ["published_reference"] if name in RESOURCES]
+PUBLISHED = [
+    RESOURCES[name]
+    for name in PUBLISHED
+    if resource_table.at_hand(RESOURCES[name], "resources", MIRROR)
+]
+# The paper's predictions are of its own genes; a simulated cohort has others.
+PUBLISHED = [] if SIMULATED else [f"resources/{entry.file}" for entry in PUBLISHED]
+
+
+for model, implementations in PORTS.items():
+
+    rule:
+        name:
+            f"sample_sequences_{model}"
+        input:
+            genotypes=lambda _: expand(
+                "<inputs>/genotypes/{part}.vcf.gz", part=contig_parts()
+            ),
+            genotype_indices=lambda _: expand(
+                "<inputs>/genotypes/{part}.vcf.gz.csi", part=contig_parts()
+            ),
+            reference=REFERENCE,
+            index=f"{REFERENCE}.fai",
+            genes="<inputs>/genes.tsv",
+            samples="<inputs>/samples.tsv",
+            published=PUBLISHED,
+        output:
+            f"<run>/port_checks/{model}/sequences.npz",
+        log:
+            f"<logs>/sample_sequences/{model}.log",
+        conda:
+            "../../envs/base.yaml"
+        params:
+            card=config["models"][model]["card"],
+            options=options_of(model),
+            genotypes=lambda _: genotype_pattern(),
+            genotyping=GENOTYPE_OPTIONS,
+            published=option("--published", " ".join(PUBLISHED)),
+            seed=config["seed"],
+            code=digest(code.files("port_sequences")),
+        shell:
+            "pexbench base --log {log} sample_sequences --card {params.card} --options {params.options} "
+            "--genotypes '{params.genotypes}' --reference {input.reference} --genes {input.genes} "
+            "--samples {input.samples} {params.genotyping} {params.published} --seed {params.seed} --output {output}"
+
+    for implementation in implementations:
+
+        rule:
+            name:
+                f"predict_sequences_{model}_{implementation}"
+            input:
+                *weight_files(model, implementation).values(),
+                sequences=f"<run>/port_checks/{model}/sequences.npz",
+            output:
+                f"<run>/port_checks/{model}/{implementation}.tsv",
+            log:
+                f"<logs>/predict_sequences/{model}/{implementation}.log",
+            conda:
+                f"../../envs/{CARDS[model].implementation(implementation).environment}.yaml"
+            resources:
+                mem_mb=CARDS[model].memory_mb,
+                batch_size=config["inference"]["batch_size"] or CARDS[model].batch_size,
+                device=config["inference"]["device"],
+            params:
+                environment=CARDS[model].implementation(implementation).environment,
+                card=config["models"][model]["card"],
+                implementation=implementation,
+                weights=[
+                    f"{key}={path}"
+                    for key, path in weight_files(model, implementation).items()
+                ],
+                options=options_of(model),
+                code=digest(
+                    [*code_files(CARDS[model], implementation), *code.files("predict")]
+                ),
+            shell:
+                "pexbench {params.environment} --log {log} predict_sequences --card {params.card} "
+                "--implementation {params.implementation} --weights {params.weights} --options {params.options} "
+                "--sequences {input.sequences} --device {resources.device} --batch-size {resources.batch_size} "
+                "--output {output}"
+
+    rule:
+        name:
+            f"compare_ports_{model}"
+        input:
+            tables=[f"<run>/port_checks/{model}/{made}.tsv" for made in implementations],
+            published=PUBLISHED,
+        output:
+            report=f"<run>/port_checks/{model}.json",
+            genes=report(
+                f"<run>/port_checks/{model}.tsv",
+                category="Ports",
+                caption="../report/ports.rst",
+            ),
+        log:
+            f"<logs>/compare_ports/{model}.log",
+        localrule: True
+        conda:
+            "../../envs/base.yaml"
+        params:
+            card=config["models"][model]["card"],
+            predictions=[
+                f"{made}={RUN}/port_checks/{model}/{made}.tsv"
+                for made in implementations
+            ],
+            published=option("--published", " ".join(PUBLISHED)),
+            code=digest(code.files("port_checks")),
+        shell:
+            "pexbench base --log {log} compare_ports --card {params.card} --predictions {params.predictions} "
+            "{params.published} --output {output.report} --output-genes {output.genes}"
+
+
+rule check_ports:
+    input:
+        expand("<run>/port_checks/{model}.tsv", model=PORTS),
