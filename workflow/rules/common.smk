@@ -344,6 +344,31 @@ def ports_of(model):
     )
 
 
+# The paper's reference predictions, by card, with the scale they are on. Enformer's were made from a sequence that lies
+# up to one base off the personal ones (PAPER: reference interval of 393,215 bp), so they agree less closely.
+PUBLISHED_AS = {
+    "xpresso": "",
+    "expecto": "--published-tolerance 1e-2",
+    "basenji2": "--published-scale log --published-tolerance 1e-2",
+    "enformer": "--published-tolerance 1.0",
+}
+
+
+def published(model):
+    """The paper's reference predictions, for a model that is set up as the paper's, where they are at hand."""
+    given = config["models"][model]
+    own_network = given["network"] not in (None, CARDS[model].default_network)
+    paper = not (own_network or given["options"] or given["weights"] or SIMULATED)
+    entry = RESOURCES.get("published_reference")
+    if not (paper and entry and CARDS[model].name in PUBLISHED_AS):
+        return []
+    return (
+        [f"resources/{entry.file}"]
+        if resource_table.at_hand(entry, "resources", MIRROR)
+        else []
+    )
+
+
 def reference_of(wildcards):
     """Reference predictions of a sequence model, or of the model behind a control; genotype models have none."""
     if wildcards.scored in BASELINES:

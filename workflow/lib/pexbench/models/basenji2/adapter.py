@@ -1,0 +1,102 @@
+"""Basenji2 in PyTorch: the published network, averaged over strands and shifts as the original does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pexbench.errors import InputError
+from pexbench.models.base import Adapter
+from pexbench.models.basenji2.network import EMPTY, Network, Span, exact
+from pexbench.models.basenji2.published import read_architecture, read_weights
+from pexbench.models.basenji2.readout import read_readout
+from pexbench.models.card import Card
+
+
+class Model(Adapter):
+    """Basenji2 in float32, TF32 off.
+
+    Only what the bins that are read depend on is computed: 56 kb of the 131 kb for ten bins. On the CPU each sequence
+    is computed by itself, so that a result cannot depend on the rest of the batch, not even in its last bit; on a GPU
+    the batch is computed as one. The number of CPU threads is PyTorch's own setting.
+    """
+
+    def __init__(
+        self,
+        card: Card,
+        weights: Mapping[str, Path],
+        *,
+        device: str = "cpu",
+        options: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
+        """Read the network; ``weights`` holds the published files as ``weights`` (HDF5) and ``params`` (JSON)."""
+        super().__init__(card, weights, device=device, options=options)
+        architecture = read_architecture(self.weights_file("params"), card.input.length)
+        self.readout = read_readout(card.name, self.options, architecture, card.input.length)
+        arrays = read_weights(self.weights_file("weights"), architecture)
+        try:
+            self._device = torch.device(device)
+            torch.empty(0, device=self._device)
+        except (RuntimeError, AssertionError) as error:
+            raise InputError(
+                f"device {device!r} cannot be used by PyTorch ({str(error).splitlines()[0]}); cpu, or cuda on a "
+                "machine with a GPU and a PyTorch built for it, is allowed; correct the configuration."
+            ) from error
+        self.network = Network(architecture, arrays, self._device)
+
+    def forward(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Predict; see :class:`pexbench.models.base.Adapter`."""
+        track = slice(self.readout.track, self.readout.track + 1)
+        size = 1 if self._device.type == "cpu" else len(codes)
+        parts = [self.profile(codes[i : i + size], self.readout.bins, track) for i in range(0, len(codes), size)]
+        return np.asarray(np.concatenate(parts).mean(axis=(1, 2)), dtype=np.float32)
+
+    def profile(self, codes: NDArray[np.uint8], bins: Span, tracks: slice = slice(None)) -> NDArray[np.float64]:
+        """The averaged output before it is reduced to one number.
+
+        Args:
+            codes: uint8 [N, L], 0..3 = A, C, G, T, 4 = N.
+            bins: half-open, of the whole output, in the direction of the input.
+            tracks: those to compute.
+
+        Returns:
+            float64 [N, tracks, bins], float32 values averaged over all shifts and strands.
+        """
+        total: NDArray[np.float64] | float = 0.0
+        with torch.inference_mode(), exact():
+            for shift, reverse in self.readout.passes:
+                given, wanted = shifted(codes, shift), bins
+                if reverse:
+                    given = reverse_complement(given)
+                    wanted = self.readout.whole - bins[1], self.readout.whole - bins[0]
+                found = self.network.predict(torch.from_numpy(np.ascontiguousarray(given)), wanted, tracks)
+                if reverse:
+                    found = found.flip(-1)
+                total = total + found.cpu().numpy().astype(np.float64)
+        return np.asarray(total / len(self.readout.passes))
+
+
+def shifted(codes: NDArray[np.uint8], shift: int) -> NDArray[np.uint8]:
+    """Sequences moved by ``shift`` bp, to the right where it is positive; what falls off an end is lost.
+
+    Args:
+        codes: uint8 [N, L].
+        shift: shorter than L.
+
+    Returns:
+        uint8 [N, L]; positions left empty have the code ``EMPTY``.
+    """
+    moved = np.full_like(codes, EMPTY)
+    end = codes.shape[1]
+    moved[:, max(shift, 0) : end + min(shift, 0)] = codes[:, max(-shift, 0) : end - max(shift, 0)]
+    return moved
+
+
+def reverse_complement(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The other strand; N and empty positions stay what they are."""
+    return np.asarray(np.array([3, 2, 1, 0, 4, EMPTY], np.uint8)[codes[:, ::-1]])

@@ -1,0 +1,216 @@
+"""Basenji2 in PyTorch, able to compute any part of its output from the part of the input that this part needs.
+
+Values lie as [N, channels, positions]. A step is asked for a span of its output, half-open, in positions of the whole
+output; it says which span of its input that takes, and puts zeros only where the whole input ends. So a part comes out
+as it would in the whole (in exact arithmetic; float32 sums may be taken in another order).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import takewhile
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pexbench.models.basenji2.published import EPSILON, Architecture, Arrays, Convolution, Crop, Residual, Weights
+
+Span = tuple[int, int]
+#: Code of a position that a shift left empty: a quarter of each letter. Codes 0..3 = A, C, G, T, 4 = N, all zero.
+EMPTY = 5
+
+
+def _gelu(x: Tensor) -> Tensor:
+    """The approximation that the published weights were trained with; others are off by half a unit of the output."""
+    return torch.sigmoid(1.702 * x).mul_(x)
+
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"gelu": _gelu, "relu": functional.relu}
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Positions ``start`` and after of an array that has ``whole`` of them."""
+
+    values: Tensor
+    start: int
+    whole: int
+
+    def part(self, span: Span) -> Tensor:
+        """Some of the positions."""
+        first, last = span[0] - self.start, span[1] - self.start
+        if not 0 <= first <= last <= self.values.shape[-1]:
+            raise ValueError(f"{span} asked of {self.start} to {self.start + self.values.shape[-1]}")
+        return self.values[..., first:last]
+
+
+class _Convolution:
+    """Activation, convolution with the batch norm multiplied into it, max pooling."""
+
+    def __init__(self, step: Convolution, arrays: Arrays, activation: str, device: torch.device) -> None:
+        scale = arrays["gamma"] / np.sqrt(arrays["moving_variance"].astype(np.float64) + EPSILON)
+        kernel = np.ascontiguousarray((arrays["kernel"] * scale).transpose(2, 1, 0), dtype=np.float32)
+        bias = (arrays["beta"] - arrays["moving_mean"] * scale).astype(np.float32)
+        self.kernel = torch.from_numpy(kernel).to(device)
+        self.bias = torch.from_numpy(bias).to(device)
+        self.dilation, self.pool = step.dilation, step.pool
+        around = (step.width - 1) * step.dilation
+        self.left, self.right = around // 2, around - around // 2
+        self.activation = ACTIVATIONS[activation]
+
+    def length(self, whole: int) -> int:
+        return whole // self.pool
+
+    def needs(self, span: Span, whole: int) -> Span:
+        return max(span[0] * self.pool - self.left, 0), min(span[1] * self.pool + self.right, whole)
+
+    def __call__(self, piece: Piece, span: Span) -> Piece:
+        first, last = self.needs(span, piece.whole)
+        x = self.activation(piece.part((first, last)))
+        zeros = first - (span[0] * self.pool - self.left), (span[1] * self.pool + self.right) - last
+        x = functional.conv1d(functional.pad(x, zeros), self.kernel, self.bias, dilation=self.dilation)
+        if self.pool > 1:
+            x = functional.max_pool1d(x, self.pool)
+        return Piece(x, span[0], self.length(piece.whole))
+
+
+class _Crop:
+    """Drops positions at both ends."""
+
+    def __init__(self, step: Crop) -> None:
+        self.positions = step.positions
+
+    def length(self, whole: int) -> int:
+        return whole - 2 * self.positions
+
+    def needs(self, span: Span, whole: int) -> Span:
+        return span[0] + self.positions, span[1] + self.positions
+
+    def __call__(self, piece: Piece, span: Span) -> Piece:
+        return Piece(piece.part(self.needs(span, piece.whole)), span[0], self.length(piece.whole))
+
+
+class _Residual:
+    """Adds what it reads to what its steps make of it."""
+
+    def __init__(self, steps: Stack) -> None:
+        self.steps = steps
+
+    def length(self, whole: int) -> int:
+        return whole
+
+    def needs(self, span: Span, whole: int) -> Span:
+        return self.steps.needs(span, whole)  # holds the span itself: a convolution reads on both sides
+
+    def __call__(self, piece: Piece, span: Span) -> Piece:
+        return Piece(self.steps(piece, span).values.add_(piece.part(span)), span[0], piece.whole)
+
+
+class Stack:
+    """Steps one after the other."""
+
+    def __init__(self, steps: Sequence[_Convolution | _Residual | _Crop]) -> None:
+        """Keep the steps."""
+        self.steps = tuple(steps)
+
+    def length(self, whole: int) -> int:
+        """Positions of the whole output for an input of ``whole`` positions."""
+        return self._wholes(whole)[-1]
+
+    def needs(self, span: Span, whole: int) -> Span:
+        """The span of the input that a span of the output takes; ``whole`` counts the input's positions."""
+        return self._spans(span, whole)[0]
+
+    def __call__(self, piece: Piece, span: Span) -> Piece:
+        """The span of the output, from a piece of the input that holds what it takes."""
+        for step, part in zip(self.steps, self._spans(span, piece.whole)[1:], strict=True):
+            piece = step(piece, part)
+        return piece
+
+    def _wholes(self, whole: int) -> list[int]:
+        """Positions before the first step and after each."""
+        wholes = [whole]
+        for step in self.steps:
+            wholes.append(step.length(wholes[-1]))
+        return wholes
+
+    def _spans(self, span: Span, whole: int) -> list[Span]:
+        """Spans before the first step and after each."""
+        spans = [span]
+        for step, before in zip(self.steps[::-1], self._wholes(whole)[-2::-1], strict=True):
+            spans.append(step.needs(spans[-1], before))
+        return spans[::-1]
+
+
+class Network:
+    """The whole network: tower (down to bins), body (dilated convolutions, crop), head (tracks).
+
+    Attributes:
+        tower: the convolutions before the first residual or crop.
+        body: the rest of the trunk.
+    """
+
+    def __init__(self, architecture: Architecture, weights: Weights, device: torch.device) -> None:
+        """Put the weights on the device."""
+        arrays = iter(weights.convolutions)
+
+        def made(step: Convolution | Residual | Crop) -> _Convolution | _Residual | _Crop:
+            if isinstance(step, Crop):
+                return _Crop(step)
+            if isinstance(step, Residual):
+                return _Residual(Stack([made(inner) for inner in step.steps]))
+            return _Convolution(step, next(arrays), architecture.activation, device)
+
+        steps = [made(step) for step in architecture.steps]
+        tower = list(takewhile(lambda step: isinstance(step, _Convolution), steps))
+        self.tower, self.body = Stack(tower), Stack(steps[len(tower) :])
+        self._activation = ACTIVATIONS[architecture.activation]
+        self._kernel = torch.from_numpy(np.ascontiguousarray(weights.head["kernel"].T)).to(device)
+        self._bias = torch.from_numpy(weights.head["bias"]).to(device)
+        letters = np.zeros((EMPTY + 1, 4), np.float32)
+        letters[:4] = np.eye(4)
+        letters[EMPTY] = 0.25
+        self._letters = torch.from_numpy(letters).to(device)
+        self._device = device
+
+    def letters(self, codes: Tensor, span: Span) -> Piece:
+        """The network's input for a span of codes uint8 [N, L]."""
+        values = self._letters[codes[:, span[0] : span[1]].to(self._device).long()]
+        return Piece(values.transpose(1, 2).contiguous(), span[0], codes.shape[1])
+
+    def head(self, features: Piece, tracks: slice = slice(None)) -> Tensor:
+        """Tracks [N, tracks, positions] from the trunk's output."""
+        x = self._activation(features.values)
+        return functional.softplus(torch.matmul(self._kernel[tracks], x) + self._bias[tracks, None])
+
+    def predict(self, codes: Tensor, bins: Span, tracks: slice = slice(None)) -> Tensor:
+        """Predict from sequences.
+
+        Args:
+            codes: uint8 [N, L], 0..3 = A, C, G, T, 4 = N, 5 = empty.
+            bins: half-open, of the whole output.
+            tracks: those to compute.
+
+        Returns:
+            float32 [N, tracks, bins].
+        """
+        length = codes.shape[1]
+        middle = self.body.needs(bins, self.tower.length(length))
+        piece = self.letters(codes, self.tower.needs(middle, length))
+        return self.head(self.body(self.tower(piece, middle), bins), tracks)
+
+
+@contextmanager
+def exact() -> Iterator[None]:
+    """Repeatable float32 arithmetic without TF32; PyTorch's settings are put back afterwards."""
+    tf32 = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = tf32
