@@ -1,0 +1,153 @@
+# The models of a run: which there are, their weights, environments, names, and the code they depend on.
+
+
+def weight_files(model, implementation=None):
+    """Weight files of a model of the run, by the adapter's name for each."""
+    card = CARDS[model]
+    if card.trained:
+        return {"trained": f"{RUN}/trained/{model}.npz"}
+    return {
+        key: place(name) for key, name in weight_names(model, implementation).items()
+    }
+
+
+def weight_names(model, implementation=None):
+    """Weights of a model by the adapter's name for each: names of resources, or paths that the configuration gives.
+
+    Without an implementation, those of the one that the configuration chose.
+    """
+    given = config["models"][model]
+    if CARDS[model].trained:
+        return {}
+    if given["weights"]:
+        return given["weights"]
+    by_file = {entry.file: entry.name for entry in RESOURCES.values()}
+    found = {}
+    for key, file in or_stop(
+        CARDS[model].weights,
+        given["network"],
+        implementation or given["implementation"],
+    ).items():
+        if file not in by_file:
+            raise WorkflowError(
+                f"{config['resources']}: {file}, a weight file of model {model}, has no row; "
+                "the table must name its URL, sha256 and size; add it."
+            )
+        found[key] = by_file[file]
+    return found
+
+
+# Networks whose weights are not at hand: left out if the configuration says so, else fetched, else a reason to stop.
+ABSENT = plan.unavailable(
+    {
+        name: [
+            RESOURCES[key] for key in weight_names(name).values() if key in RESOURCES
+        ]
+        for name in CARDS
+    },
+    "resources",
+    MIRROR,
+)
+if not config["skip_unavailable"]:
+    or_stop(plan.refuse_unavailable, ABSENT, MIRROR, config["download"])
+    ABSENT = {}
+MODELS = {name: model for name, model in config["models"].items() if name not in ABSENT}
+NETWORKS = [name for name in MODELS if name in CARDS]
+TABLES = [name for name in MODELS if name not in CARDS]
+CONTROL_MODEL = config["control_model"] or next(iter(NETWORKS), None)
+if CONTROL_MODEL not in NETWORKS:
+    CONTROLS = []
+# In the order of figures: models, baselines, controls.
+SCORED = [*MODELS, *BASELINES, *CONTROLS]
+NOT_RUN = [
+    f"{name}=weights absent: {', '.join(entry.file for entry in entries)}"
+    for name, entries in ABSENT.items()
+]
+
+
+def label(name):
+    """Readable name of a model: its card's title where the model is called like the card, with the remark given."""
+    title = (
+        CARDS[name].title
+        if name in CARDS and CARDS[name].name == name
+        else name.replace("_", " ")
+    )
+    return f"{title} ({MODELS[name]['note']})" if MODELS[name]["note"] else title
+
+
+LABELS = [f"{name}={label(name)}" for name in MODELS] + ["top_snp=top SNP"]
+REMARKS = [f"{name}={model['note']}" for name, model in MODELS.items() if model["note"]]
+
+
+def environment(model):
+    """Environment of a model of the run."""
+    card = CARDS[model]
+    return or_stop(card.implementation, MODELS[model]["implementation"]).environment
+
+
+def options_of(model):
+    """Options of a model's adapter, as command arguments."""
+    return [f"{key}={value}" for key, value in sorted(MODELS[model]["options"].items())]
+
+
+def model_digest(model):
+    """Digest of all code that a model's predictions depend on."""
+    card = CARDS[model]
+    return digest(
+        [*code_files(card, MODELS[model]["implementation"]), *code.files("predict")]
+    )
+
+
+def ports_of(model):
+    """Implementations of a model whose weights are at hand; two or more can be compared."""
+    names = {
+        made: weight_names(model, made).values()
+        for made in CARDS[model].implementations
+    }
+    own = {CARDS[model].implementation_name(MODELS[model]["implementation"])}
+    return sorted(
+        made
+        for made, needed in names.items()
+        if made in own
+        or all(
+            (
+                resource_table.at_hand(RESOURCES[key], "resources", MIRROR)
+                if key in RESOURCES
+                else os.path.exists(key)
+            )
+            for key in needed
+        )
+    )
+
+
+# The paper's reference predictions, by card, with the scale they are on. Enformer's were made from a sequence that lies
+# up to one base off the personal ones (PAPER: reference interval of 393,215 bp), so they agree less closely.
+PUBLISHED_AS = {
+    "xpresso": "",
+    "expecto": "--published-tolerance 1e-2",
+    "basenji2": "--published-scale log --published-tolerance 1e-2",
+    "enformer": "--published-tolerance 1.0",
+}
+
+
+def published(model):
+    """The paper's reference predictions, for a model that is set up as the paper's, where they are at hand."""
+    given = config["models"][model]
+    own_network = given["network"] not in (None, CARDS[model].default_network)
+    paper = not (own_network or given["options"] or given["weights"] or SIMULATED)
+    entry = RESOURCES.get("published_reference")
+    if not (paper and entry and CARDS[model].name in PUBLISHED_AS):
+        return []
+    return (
+        [f"resources/{entry.file}"]
+        if resource_table.at_hand(entry, "resources", MIRROR)
+        else []
+    )
+
+
+def reference_of(wildcards):
+    """Reference predictions of a sequence model, or of the model behind a control; genotype models have none."""
+    if wildcards.scored in BASELINES:
+        return []
+    model = wildcards.scored if wildcards.scored in MODELS else CONTROL_MODEL
+    return f"{RUN}/predictions/{model}.reference.tsv"

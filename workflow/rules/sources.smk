@@ -1,0 +1,173 @@
+# Where the run's inputs come from, what must be fetched, and how its genes are cut into shards.
+
+
+def named_inputs():
+    """Entries of 'inputs' that may be resources."""
+    given = config["inputs"]
+    single = [
+        given["reference"],
+        given["genotypes"],
+        given["genes"],
+        given["samples"],
+        *given["gene_sources"],
+    ]
+    return [name for name in [*single, *given["expression"].values()] if name]
+
+
+INPUTS_NAMED = [] if SIMULATED else named_inputs()
+INPUTS_NAMED += [MODELS[name]["table"] for name in TABLES]
+FETCHED = sorted({place(name) for name in INPUTS_NAMED if name in RESOURCES})
+WEIGHTS = sorted(
+    {
+        path
+        for model in NETWORKS
+        if not CARDS[model].trained
+        for path in weight_files(model).values()
+    }
+)
+
+for name in [
+    *INPUTS_NAMED,
+    *(key for model in NETWORKS for key in weight_names(model).values()),
+]:
+    if name not in RESOURCES and "{contig}" not in name and not os.path.exists(name):
+        raise WorkflowError(
+            f"inputs: {name!r} is neither a file nor a resource of {config['resources']} "
+            f"({', '.join(RESOURCES)}); correct the name."
+        )
+or_stop(
+    resource_table.preflight,
+    [
+        entry
+        for entry in RESOURCES.values()
+        if f"resources/{entry.file}" in {*FETCHED, *WEIGHTS}
+    ],
+    "resources",
+    MIRROR,
+    config["download"],
+)
+
+# Where the run's own copies of its inputs lie, whatever they are made from.
+if SIMULATED:
+    GENE_TABLE = f"{RUN}/simulated/genes.tsv"
+    EXPRESSION = [
+        f"{RUN}/simulated/expression.bed.gz",
+        f"{RUN}/simulated/expression_level.bed.gz",
+    ]
+    SAMPLES = f"{RUN}/simulated/samples.tsv"
+    REFERENCE_SOURCE, GENOTYPE_SOURCE = (
+        f"{RUN}/simulated/reference.fa",
+        f"{RUN}/simulated/genotypes.vcf.gz",
+    )
+else:
+    GENE_TABLE = (
+        place(config["inputs"]["genes"])
+        if config["inputs"]["genes"]
+        else f"{RUN}/inputs/gene_table.tsv"
+    )
+    EXPRESSION = [
+        place(
+            config["inputs"]["expression"][axis]
+            or config["inputs"]["expression"]["across_individuals"]
+        )
+        for axis in ("across_individuals", "across_genes")
+    ]
+    SAMPLES = (
+        place(config["inputs"]["samples"]) if config["inputs"]["samples"] else None
+    )
+    REFERENCE_SOURCE, GENOTYPE_SOURCE = place(config["inputs"]["reference"]), place(
+        config["inputs"]["genotypes"]
+    )
+REFERENCE = f"{RUN}/inputs/reference.fa"
+REGION = None if SIMULATED else config["inputs"]["region"]
+PER_CONTIG = "{contig}" in GENOTYPE_SOURCE
+
+
+def gene_rows():
+    """Genes of the run with their places; a table that the run itself makes is waited for (a checkpoint)."""
+    if SIMULATED:
+        number = SIMULATED["genes"]
+        pairs = zip(gene_ids(number), gene_contigs(number), strict=True)
+        return [
+            plan.GeneRow(gene, contig, order)
+            for order, (gene, contig) in enumerate(pairs, start=1)
+        ]
+    table = (
+        GENE_TABLE
+        if config["inputs"]["genes"]
+        else checkpoints.gene_table.get().output.genes
+    )
+    if not os.path.exists(table):
+        raise WorkflowError(
+            f"{table}: the gene table is not there yet; run 'snakemake prepare' first."
+        )
+    return or_stop(plan.read_gene_rows, table)
+
+
+def shards():
+    """Gene ids by shard name."""
+    return plan.shards(gene_rows(), config["genes_per_shard"])
+
+
+def contig_parts():
+    """Names of the genotype files: one per contig, or one for all."""
+    return sorted({row.contig for row in gene_rows()}) if PER_CONTIG else ["all"]
+
+
+def genotype_pattern():
+    """Genotype files of the run as the library takes them, with {contig} where there is one per contig."""
+    return f"{RUN}/inputs/genotypes/{'{contig}' if PER_CONTIG else 'all'}.vcf.gz"
+
+
+def genotypes_of(wildcards):
+    """The genotype file of a shard, with its index."""
+    part = "all"
+    if PER_CONTIG:
+        first = shards()[wildcards.shard][0]
+        part = next(row.contig for row in gene_rows() if row.gene_id == first)
+    return [
+        f"{RUN}/inputs/genotypes/{part}.vcf.gz",
+        f"{RUN}/inputs/genotypes/{part}.vcf.gz.csi",
+    ]
+
+
+def shard_genes(wildcards):
+    """Gene ids of a shard, as command arguments."""
+    return shards()[wildcards.shard]
+
+
+def per_shard(pattern):
+    """An input function: the pattern for every shard."""
+
+    def files(wildcards):
+        return expand(pattern, shard=shards(), **dict(wildcards.items()))
+
+    return files
+
+
+def closing_words():
+    """Where the results lie, for the end of a run."""
+    figures = sorted(RUN.glob("figures/*.png"))
+    lines = [f"\nResults of run '{config['run']}':"]
+    lines += [
+        f"  not run   {name} ({reason})"
+        for name, reason in (entry.split("=", 1) for entry in NOT_RUN)
+    ]
+    if (RUN / "summary.tsv").exists():
+        lines.append(f"  summary   {RUN}/summary.tsv")
+        lines.append(
+            f"  scores    {RUN}/scores/MODEL.tsv, predictions in {RUN}/predictions/MODEL.parquet"
+        )
+    if (RUN / "inputs" / "dropped.tsv").exists():
+        lines.append(f"  left out  {RUN}/inputs/dropped.tsv")
+    lines += [f"  figure    {path} (.pdf, .svg)" for path in figures]
+    return "\n".join(lines)
+
+
+wildcard_constraints:
+    model="|".join(NETWORKS) or "no_model",
+    table="|".join(TABLES) or "no_table",
+    scored="|".join(SCORED),
+    shard=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+    part=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+    file=r"[^/]+",
