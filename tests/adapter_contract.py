@@ -1,6 +1,7 @@
 """What every adapter is put through. Also a script, so that an adapter can be tried in its own environment.
 
-Needs numpy and the library only: ``python adapter_contract.py MODEL IMPLEMENTATION WEIGHTS.json CODES.npy OUT.npz``.
+Needs numpy and the library only: ``python adapter_contract.py MODEL IMPLEMENTATION WEIGHTS.json CODES.npy OUT.npz
+[OPTIONS.json]``.
 """
 
 from __future__ import annotations
@@ -9,14 +10,19 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 GENE = "GENE-NOBODY-KNOWS"
 
 
-def sequences(length: int, seed: int = 1, count: int = 66) -> np.ndarray:
-    """Codes uint8 [count, length]: 0 all N, 1 without N, 2 the same with an N block in the middle, others random."""
+def sequences(length: int, seed: int = 1, count: int | None = None) -> np.ndarray:
+    """Codes uint8 [count, length]: 0 all N, 1 without N, 2 the same with an N block in the middle, others random.
+
+    By default 66, more than any batch here; fewer of more than 100 kb, so that long models do not take minutes.
+    """
+    count = count or (66 if length < 100_000 else 14)
     rng = np.random.default_rng(seed)
     # Base composition differs between sequences, so that any sensible model tells them apart.
     codes = np.stack([rng.choice(4, length, p=rng.dirichlet([4, 4, 4, 4])) for _ in range(count)]).astype(np.uint8)
@@ -27,7 +33,13 @@ def sequences(length: int, seed: int = 1, count: int = 66) -> np.ndarray:
     return codes
 
 
-def exercise(model: str, implementation: str, weights: Mapping[str, str], codes: np.ndarray) -> dict[str, np.ndarray]:
+def exercise(
+    model: str,
+    implementation: str,
+    weights: Mapping[str, str],
+    codes: np.ndarray,
+    options: Mapping[str, object] = MappingProxyType({}),
+) -> dict[str, np.ndarray]:
     """Load an adapter, use and misuse it.
 
     Returns:
@@ -39,7 +51,7 @@ def exercise(model: str, implementation: str, weights: Mapping[str, str], codes:
 
     card = find_model(model)
     files = {name: Path(path) for name, path in weights.items()}
-    adapter = load_adapter(card, implementation, files)
+    adapter = load_adapter(card, implementation, files, options=options)
     given = codes.copy()
 
     def batches(size: int, order: np.ndarray) -> np.ndarray:
@@ -55,7 +67,7 @@ def exercise(model: str, implementation: str, weights: Mapping[str, str], codes:
         "by_64_mixed": batches(64, mixed),
         "again": batches(64, straight),
         "gene": adapter.predict_gene(GENE, given[:4]),
-        "loaded_again": load_adapter(card, implementation, files).predict(given[:4]),
+        "loaded_again": load_adapter(card, implementation, files, options=options).predict(given[:4]),
         "not_contiguous": adapter.predict(np.asfortranarray(given[:4])),
         "empty": adapter.predict(given[:0]),
         "empty_gene": adapter.predict_gene(GENE, given[:0]),
@@ -71,7 +83,7 @@ def exercise(model: str, implementation: str, weights: Mapping[str, str], codes:
         "list": lambda: adapter.predict(given[:2].tolist()),
         "value 5": lambda: adapter.predict(five),
         "gene, short": lambda: adapter.predict_gene(GENE, given[:2, :-1]),
-        "option": lambda: load_adapter(card, implementation, files, options={"no_such_option": 1}),
+        "option": lambda: load_adapter(card, implementation, files, options={**options, "no_such_option": 1}),
         "no weights": lambda: load_adapter(card, implementation, {}) if files else adapter.predict(five),
     }
     refused = {}
@@ -85,6 +97,8 @@ def exercise(model: str, implementation: str, weights: Mapping[str, str], codes:
 
 
 if __name__ == "__main__":
-    name, implementation, weights, codes, out = sys.argv[1:]
-    made = exercise(name, implementation, json.loads(Path(weights).read_text()), np.load(codes, allow_pickle=False))
+    name, implementation, weights, codes, out, *more = sys.argv[1:]
+    options = json.loads(Path(more[0]).read_text()) if more else {}
+    loaded = np.load(codes, allow_pickle=False)
+    made = exercise(name, implementation, json.loads(Path(weights).read_text()), loaded, options)
     np.savez(out, **made)

@@ -70,6 +70,17 @@ def drawn_weights(model: str, folder: Path) -> dict[str, str]:
     return {}
 
 
+def drawn_options(model: str, folder: Path) -> dict[str, object]:
+    """Options without which a model cannot run: the Kipoi adapter needs a Kipoi model."""
+    if model != "kipoi":
+        return {}
+    import kipoi_folder
+
+    shape = (4, 1, find_model(model).input.length)
+    made = kipoi_folder.write(folder / "kipoi_model", shape, channels_first=True)
+    return {"model": str(made), "source": "dir", "track": 2}
+
+
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
     """Threads that wait for each other on a busy machine take longer than these small networks."""
@@ -104,11 +115,15 @@ def outcome(tmp_path_factory: pytest.TempPathFactory):
             pytest.skip(f"environment {environment} is not built: python3 workflow/bin/environments.py {environment}")
         folder = tmp_path_factory.mktemp(f"{Path(model).name}_{implementation}")
         (folder / "weights.json").write_text(json.dumps(files(model)))
+        (folder / "options.json").write_text(json.dumps(drawn_options(model, folder)))
         np.save(folder / "codes.npy", codes)
         done = subprocess.run(
-            [python, adapter_contract.__file__, model, implementation, "weights.json", "codes.npy", "out.npz"],
+            [
+                *(python, adapter_contract.__file__, model, implementation),
+                *("weights.json", "codes.npy", "out.npz", "options.json"),
+            ],
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "workflow" / "lib")},
+            env={**os.environ, "HOME": str(folder), "PYTHONPATH": str(ROOT / "workflow" / "lib")},
             capture_output=True,
             text=True,
         )
@@ -124,12 +139,13 @@ class TestContract:
     def test_one_float32_per_sequence(self, outcome, model: str, implementation: str) -> None:
         made = outcome(model, implementation)
         assert made["by_64"].dtype == np.float32
-        assert made["by_64"].shape == (66,)
+        assert made["by_64"].shape == (len(made["codes_after"]),)
         assert made["empty"].shape == made["empty_gene"].shape == (0,)
         assert made["empty"].dtype == made["empty_gene"].dtype == made["gene"].dtype == np.float32
 
     def test_sequences_differ(self, outcome, model: str, implementation: str) -> None:
-        assert len(set(outcome(model, implementation)["by_64"].tolist())) > 60
+        made = outcome(model, implementation)["by_64"]
+        assert len(set(made.tolist())) > 0.9 * len(made)
 
     @pytest.mark.parametrize("other", ["by_1", "by_3", "by_3_mixed", "by_64_mixed"])
     def test_the_batch_does_not_matter(self, outcome, model: str, implementation: str, other: str) -> None:

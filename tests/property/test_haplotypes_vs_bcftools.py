@@ -235,14 +235,14 @@ TRICKY = [
 
 
 @pytest.mark.slow
-@bounded(40)
+@bounded(30)
 @given(st.lists(case(PHASED), min_size=4, max_size=6))
 @example(TRICKY)
 def test_indels_and_overlaps(cases: list[Case]) -> None:
     compare(cases, "error")
 
 
-@bounded(15)
+@bounded(12)
 @given(st.lists(case(WITH_UNPHASED, snps=True), min_size=4, max_size=6))
 def test_single_bases_with_iupac_codes(cases: list[Case]) -> None:
     compare(cases, "iupac")

@@ -69,9 +69,10 @@ def test_first_carried_of_one_position(tmp_path: Path) -> None:
 
 def test_past_the_ends_of_the_contig(tmp_path: Path) -> None:
     found = genotypes((0, "A", "T", "0|1 1|1"), (4, "A", "C", "1|0 0|0"))
-    built = build_haplotypes(reference(tmp_path, "ACGTA"), Window("chr1", -3, 7, 1, False), found)
+    place = reference(tmp_path, "ACGTA")
+    built = build_haplotypes(place, Window("chr1", -3, 7, 1, False), found)
     assert texts(built) == ["NNNACGTCNN", "NNNTCGTANN", "NNNTCGTANN", "NNNTCGTANN"]
-    outside = build_haplotypes(reference(tmp_path, "ACGTA"), Window("chr1", 20, 24, 22, False), found)
+    outside = build_haplotypes(place, Window("chr1", 20, 24, 22, False), found)
     assert (texts(outside), outside.reference_row) == (["NNNN"] * 4, 0)
 
 

@@ -41,7 +41,7 @@ def settings(**changes: Any) -> dict[str, Any]:
         "controls": ["shuffled"],
         "control_model": None,
         "variants": {"flank": 98304},
-        "models": {"xpresso": {"card": "xpresso", "table": None}},
+        "models": {"xpresso": {"card": "xpresso", "table": None, "kipoi": None}},
     }
     return base | changes
 
@@ -54,7 +54,7 @@ def settings(**changes: Any) -> dict[str, Any]:
         ({"simulation": None, "inputs": {"genes": None, "gene_sources": []}}, "inputs.genes and inputs.gene_sources"),
         ({"control_model": "enformer"}, "control_model is 'enformer'"),
         ({"variants": {"flank": 1000}}, "set variants.flank to at least"),
-        ({"models": {"xpresso": {"card": None, "table": None}}}, "model xpresso: exactly one of 'card' and 'table'"),
+        ({"models": {"xpresso": {"card": None, "table": None, "kipoi": None}}}, "model xpresso: exactly one of"),
         ({"baselines": ["xpresso"]}, "xpresso is the name of a model and of a baseline"),
     ],
 )
@@ -65,7 +65,7 @@ def test_settings_that_contradict_each_other_are_refused(changes: dict[str, Any]
 
 def test_a_model_may_not_be_called_like_a_target() -> None:
     with pytest.raises(InputError, match="figures"):
-        plan.check_settings(settings(models={"figures": {"card": "x", "table": None}}), {})
+        plan.check_settings(settings(models={"figures": {"card": "x", "table": None, "kipoi": None}}), {})
 
 
 def test_gene_rows_name_the_faulty_line(tmp_path: Path) -> None:
@@ -125,3 +125,12 @@ def test_models_without_weights_are_told_with_what_to_fetch(tmp_path: Path) -> N
         assert told in str(fault.value)
     (tmp_path / "deepsea.beluga.pth").touch()
     assert plan.unavailable({"expecto": [weights("")]}, str(tmp_path), None) == {}
+
+
+def test_kipoi_is_short_for_a_card_and_an_option() -> None:
+    given = {"card": None, "table": None, "kipoi": "Basset", "options": {"track": 3}}
+    full = plan.spelled_out({"b": given, "x": given | {"card": "xpresso", "kipoi": None}})
+    assert full["b"]["card"] == "kipoi"
+    assert full["b"]["options"] == {"track": 3, "model": "Basset"}
+    assert full["x"] == given | {"card": "xpresso", "kipoi": None}
+    plan.check_settings(settings(models=full, controls=[]), {})

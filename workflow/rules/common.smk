@@ -1,5 +1,5 @@
 # What the rule files share; the configuration, paths, and options of many verbs.
-import csv
+import json
 import os
 import sys
 from pathlib import Path
@@ -28,6 +28,9 @@ def or_stop(function, *arguments):
         return function(*arguments)
     except InputError as fault:
         raise WorkflowError(str(fault)) from None
+
+
+config["models"] = plan.spelled_out(config["models"])
 
 
 def card_of(model):

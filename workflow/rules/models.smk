@@ -87,7 +87,10 @@ def environment(model):
 
 def options_of(model):
     """Options of a model's adapter, as command arguments."""
-    return [f"{key}={value}" for key, value in sorted(MODELS[model]["options"].items())]
+    return [
+        f"{key}={json.dumps(value)}"
+        for key, value in sorted(MODELS[model]["options"].items())
+    ]
 
 
 def model_digest(model):
@@ -100,24 +103,22 @@ def model_digest(model):
 
 def ports_of(model):
     """Implementations of a model whose weights are at hand; two or more can be compared."""
-    names = {
-        made: weight_names(model, made).values()
-        for made in CARDS[model].implementations
-    }
-    own = {CARDS[model].implementation_name(MODELS[model]["implementation"])}
-    return sorted(
-        made
-        for made, needed in names.items()
-        if made in own
-        or all(
-            (
+    own = CARDS[model].implementation_name(MODELS[model]["implementation"])
+    given = set(config["models"][model]["weights"])
+    found = []
+    for made in CARDS[model].implementations:
+        # Weights that the configuration gives suit the implementations that call them so.
+        suits = not given or given == set(CARDS[model].weights(None, made))
+        needed = [key for key in weight_names(model, made).values() if key in RESOURCES]
+        if made == own or (
+            suits
+            and all(
                 resource_table.at_hand(RESOURCES[key], "resources", MIRROR)
-                if key in RESOURCES
-                else os.path.exists(key)
+                for key in needed
             )
-            for key in needed
-        )
-    )
+        ):
+            found.append(made)
+    return sorted(found)
 
 
 # The paper's reference predictions, by card, with the scale they are on. Enformer's were made from a sequence that lies

@@ -44,7 +44,7 @@ for model, implementations in PORTS.items():
             seed=config["seed"],
             code=digest(code.files("port_sequences")),
         shell:
-            "pexbench base --log {log} sample_sequences --card {params.card} --options {params.options} "
+            "pexbench base --log {log} sample_sequences --card {params.card} --options {params.options:q} "
             "--genotypes '{params.genotypes}' --reference {input.reference} --genes {input.genes} "
             "--samples {input.samples} {params.genotyping} {params.published} --seed {params.seed} --output {output}"
 
@@ -83,7 +83,7 @@ for model, implementations in PORTS.items():
                 ),
             shell:
                 "pexbench {params.environment} --log {log} predict_sequences --card {params.card} "
-                "--implementation {params.implementation} --weights {params.weights} --options {params.options} "
+                "--implementation {params.implementation} --weights {params.weights} --options {params.options:q} "
                 "--sequences {input.sequences} --device {resources.device} --batch-size {resources.batch_size} "
                 "--output {output}"
 

@@ -25,7 +25,7 @@ rule train_model:
         ),
     shell:
         "pexbench base --log {log} train_model --card {params.card} --reference {input.reference} "
-        "--genes {input.genes} --samples {input.samples} --expression {input.expression} --options {params.options} "
+        "--genes {input.genes} --samples {input.samples} --expression {input.expression} --options {params.options:q} "
         "--seed {params.seed} --output {output}"
 
 
@@ -71,7 +71,7 @@ for model in NETWORKS:
             code=model_digest(model),
         shell:
             "pexbench {params.environment} --log {log} predict --card {params.card} "
-            "--implementation {params.implementation} --weights {params.weights} --options {params.options} "
+            "--implementation {params.implementation} --weights {params.weights} --options {params.options:q} "
             "--bcf {input.bcf} --reference {input.reference} --genes {input.genes} --only {params.only} "
             "--samples {input.samples} {params.region} {params.genotyping} --device {resources.device} "
             "--batch-size {resources.batch_size} --output {output.people} --output-reference {output.reference}"

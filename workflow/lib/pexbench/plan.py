@@ -57,9 +57,10 @@ def check_settings(config: Mapping[str, Any], cards: Mapping[str, Card]) -> None
     if reserved:
         raise InputError(f"configuration: a model is called {listing(reserved)}, which is a target rule; rename it.")
     for name, model in config["models"].items():
-        if bool(model["card"]) == bool(model["table"]):
+        if sum(bool(model[key]) for key in ("card", "table", "kipoi")) != 1:
             raise InputError(
-                f"configuration: model {name}: exactly one of 'card' and 'table' is needed; name a network or a table."
+                f"configuration: model {name}: exactly one of 'card', 'table' and 'kipoi' is needed; name a network, a "
+                "table, or a Kipoi model."
             )
     control_model = config.get("control_model")
     if control_model and control_model not in cards:
@@ -77,6 +78,16 @@ def check_settings(config: Mapping[str, Any], cards: Mapping[str, Card]) -> None
                 f"configuration: model {name} reads {reach} bp from the TSS, variants.flank is {flank}; variants beyond "
                 f"it would be missed; set variants.flank to at least {reach}."
             )
+
+
+def spelled_out(models: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The models with ``kipoi: NAME`` written as the card and option it is short for; others as they are."""
+    full = {}
+    for name, model in models.items():
+        full[name] = dict(model)
+        if model["kipoi"] and not model["card"]:
+            full[name] |= {"card": "kipoi", "kipoi": None, "options": {**model["options"], "model": model["kipoi"]}}
+    return full
 
 
 #: Target rules; no model may be called so.

@@ -102,12 +102,16 @@ class Model(Strict):
     """One model of the run: a network (card) or a table of predictions; several may share a card."""
 
     card: str | None = Field(
-        None, description="Name of a built-in model, or the path of a folder with card.yaml and adapter. Or use table."
+        None,
+        description="Name of a built-in model, or the path of a folder with card.yaml and adapter. Or use table or kipoi.",
     )
     table: str | None = Field(
         None,
         description="Resource name or path of predictions made elsewhere: people x genes, genes x people, or tidy "
         "(sample, gene, prediction); genes by id or symbol.",
+    )
+    kipoi: str | None = Field(
+        None, description="Name of a Kipoi model; short for 'card: kipoi' with the option 'model'."
     )
     implementation: str | None = Field(
         None, description="One the card lists (default: the card's default_implementation)."

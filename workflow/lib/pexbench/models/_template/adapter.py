@@ -28,4 +28,5 @@ class Model(Adapter):
         distance = np.arange(sites.shape[1]) - self.card.input.tss_index_plus
         weights = np.exp(-np.abs(distance) / REACH)
         # One sum per sequence: a matrix product may round differently from batch to batch.
-        return (np.where(sites, weights, 0.0).sum(axis=1) / weights.sum()).astype(np.float32)
+        shares: NDArray[np.float32] = (np.where(sites, weights, 0.0).sum(axis=1) / weights.sum()).astype(np.float32)
+        return shares
