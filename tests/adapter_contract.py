@@ -69,6 +69,7 @@ def exercise(
         "gene": adapter.predict_gene(GENE, given[:4]),
         "loaded_again": load_adapter(card, implementation, files, options=options).predict(given[:4]),
         "not_contiguous": adapter.predict(np.asfortranarray(given[:4])),
+        "backwards_view": adapter.predict(codes[:1][::-1]),
         "empty": adapter.predict(given[:0]),
         "empty_gene": adapter.predict_gene(GENE, given[:0]),
         "codes_after": given,

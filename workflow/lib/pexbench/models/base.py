@@ -72,7 +72,7 @@ class Adapter:
         Raises:
             InputError: codes of another type, length or value, or a prediction that is no finite number.
         """
-        check_codes(codes, self.card)
+        codes = checked_codes(codes, self.card)
         return self._checked(self.forward(codes) if len(codes) else np.zeros(0, np.float32), len(codes))
 
     def predict_gene(self, gene_id: str, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -88,7 +88,7 @@ class Adapter:
         Raises:
             InputError: as in :meth:`predict`.
         """
-        check_codes(codes, self.card)
+        codes = checked_codes(codes, self.card)
         result = self.forward_gene(gene_id, codes) if len(codes) else np.zeros(0, np.float32)
         return self._checked(result, len(codes))
 
@@ -131,6 +131,12 @@ class Adapter:
                 "must be finite; check the weights and the adapter."
             )
         return result
+
+
+def checked_codes(codes: NDArray[np.uint8], card: Card) -> NDArray[np.uint8]:
+    """A copy of checked codes in plain memory order: frameworks refuse views with negative strides."""
+    check_codes(codes, card)
+    return codes.copy(order="C")
 
 
 def check_codes(codes: object, card: Card) -> None:

@@ -1,0 +1,113 @@
+"""Enformer in PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pexbench.errors import InputError
+from pexbench.models.base import Adapter
+from pexbench.models.card import Card
+from pexbench.models.enformer.positions import GAMMA, position_features
+from pexbench.models.enformer.published import read_published
+from pexbench.models.enformer.readout import readout
+
+#: Bins that the trunk computes at once (32,768 bp): 1.8 GB at most in place of 3.0 GB, and no slower.
+PIECE = 256
+
+
+@contextmanager
+def _exact() -> Iterator[None]:
+    """Repeatable float32 arithmetic; PyTorch's settings are put back afterwards."""
+    tf32 = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = tf32
+
+
+class Model(Adapter):
+    """Enformer's human head in float32, TF32 off: the mean of a track's bins around the TSS.
+
+    Each sequence is computed by itself, so that a result cannot depend on which others were in the batch: one sequence
+    is work enough for any device. The number of CPU threads is PyTorch's (``OMP_NUM_THREADS``, which Snakemake sets to
+    the job's threads); another number rounds differently.
+
+    Attributes:
+        network: the network, on the device.
+        readout: which of its outputs are read.
+        positions: position features float32 [2 * bins - 1, features], on the device.
+    """
+
+    def __init__(
+        self,
+        card: Card,
+        weights: Mapping[str, Path],
+        *,
+        device: str = "cpu",
+        options: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
+        """Read the network; ``weights`` holds the published file as ``network``."""
+        super().__init__(card, weights, device=device, options=options)
+        gamma = self.options["gamma"]
+        if gamma not in GAMMA:
+            raise InputError(
+                f"model {card.name}: option gamma is {gamma!r}; one of {', '.join(GAMMA)} is allowed; correct the option."
+            )
+        network = read_published(self.weights_file("network"))
+        self.readout = readout(card, self.options, network.head.count, network.trunk.bin)
+        try:
+            self._device = torch.device(device)
+            torch.empty(0, device=self._device)
+        except (RuntimeError, AssertionError) as error:
+            raise InputError(
+                f"device {device!r} cannot be used by PyTorch ({str(error).splitlines()[0]}); cpu, or cuda on a "
+                "machine with a GPU and a PyTorch built for it, is allowed; correct the configuration."
+            ) from error
+        self.network = network.to(self._device)
+        features = position_features(self.readout.total, network.transformer.features, gamma)
+        self.positions = torch.from_numpy(features).to(self._device)
+
+    def forward(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Predict; see :class:`pexbench.models.base.Adapter`."""
+        track = slice(self.readout.track, self.readout.track + 1)
+        made = [
+            [self.outputs(one, bins, track).mean() for one, bins in self.readout.strands(codes[i : i + 1])]
+            for i in range(len(codes))
+        ]
+        return np.asarray(np.mean(made, axis=1), dtype=np.float32)
+
+    def outputs(
+        self, codes: NDArray[np.uint8], bins: slice | None = None, tracks: slice = slice(None)
+    ) -> NDArray[np.float32]:
+        """The network's output for one sequence.
+
+        Args:
+            codes: uint8 [1, L].
+            bins: which bins, counted before the crop; None for all that the crop leaves.
+            tracks: which tracks of the human head.
+
+        Returns:
+            float32 [bins, tracks].
+        """
+        here = self.readout
+        wanted = slice(here.crop, here.total - here.crop) if bins is None else bins
+        with torch.inference_mode(), _exact():
+            result = self.network(self._one_hot(codes), self.positions, wanted, tracks, PIECE)
+        return np.asarray(result[0].cpu().numpy(), dtype=np.float32)
+
+    def _one_hot(self, codes: NDArray[np.uint8]) -> Tensor:
+        """Codes uint8 [N, L] to float32 [N, 4, L]; N is zero in all four."""
+        # A copy, because PyTorch takes no negative strides, which NumPy calls contiguous where an axis has length 1.
+        given = torch.from_numpy(codes.copy(order="C")).to(self._device)
+        letters = torch.arange(4, dtype=torch.uint8, device=self._device)
+        return (given[:, None, :] == letters[:, None]).to(torch.float32)
