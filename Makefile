@@ -22,7 +22,7 @@ chr22: ## run the benchmark on 358 real people, one region (data: PEXBENCH_MIRRO
 	@$(RUN) --configfile config/geuvadis-chr22.yaml
 
 test: ## pass all tests; says which were skipped and why
-	@$(ENVIRONMENTS) dev snakemake base torch tensorflow
+	@$(ENVIRONMENTS) dev snakemake base torch tensorflow kipoi
 	@$(DEV)/python -m pytest
 
 lint: ## snakefmt, snakemake --lint, ruff, mypy

@@ -83,15 +83,10 @@ REGION = None if SIMULATED else config["inputs"]["region"]
 PER_CONTIG = "{contig}" in GENOTYPE_SOURCE
 
 
-def gene_rows():
-    """Genes of the run with their places; a table that the run itself makes is waited for (a checkpoint)."""
+def gene_plan():
+    """Shards and contigs of the run's genes; a table that the run itself makes is waited for (a checkpoint)."""
     if SIMULATED:
-        number = SIMULATED["genes"]
-        pairs = zip(gene_ids(number), gene_contigs(number), strict=True)
-        return [
-            plan.GeneRow(gene, contig, order)
-            for order, (gene, contig) in enumerate(pairs, start=1)
-        ]
+        return simulated_plan(SIMULATED["genes"], config["genes_per_shard"])
     table = (
         GENE_TABLE
         if config["inputs"]["genes"]
@@ -101,17 +96,32 @@ def gene_rows():
         raise WorkflowError(
             f"{table}: the gene table is not there yet; run 'snakemake prepare' first."
         )
-    return or_stop(plan.read_gene_rows, table)
+    return or_stop(
+        plan.gene_plan, table, os.stat(table).st_mtime_ns, config["genes_per_shard"]
+    )
+
+
+@cache
+def simulated_plan(number, size):
+    """The plan of a simulated cohort, known before it is simulated."""
+    pairs = zip(gene_ids(number), gene_contigs(number), strict=True)
+    return plan.plan_of(
+        [
+            plan.GeneRow(gene, contig, order)
+            for order, (gene, contig) in enumerate(pairs, start=1)
+        ],
+        size,
+    )
 
 
 def shards():
     """Gene ids by shard name."""
-    return plan.shards(gene_rows(), config["genes_per_shard"])
+    return gene_plan().shards
 
 
 def contig_parts():
     """Names of the genotype files: one per contig, or one for all."""
-    return sorted({row.contig for row in gene_rows()}) if PER_CONTIG else ["all"]
+    return sorted(set(gene_plan().contigs.values())) if PER_CONTIG else ["all"]
 
 
 def genotype_pattern():
@@ -121,10 +131,7 @@ def genotype_pattern():
 
 def genotypes_of(wildcards):
     """The genotype file of a shard, with its index."""
-    part = "all"
-    if PER_CONTIG:
-        first = shards()[wildcards.shard][0]
-        part = next(row.contig for row in gene_rows() if row.gene_id == first)
+    part = gene_plan().contigs[wildcards.shard] if PER_CONTIG else "all"
     return [
         f"{RUN}/inputs/genotypes/{part}.vcf.gz",
         f"{RUN}/inputs/genotypes/{part}.vcf.gz.csi",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -113,6 +114,32 @@ def read_gene_rows(path: str | Path) -> list[GeneRow]:
                 )
             rows.append(GeneRow(row["gene_id"], row["contig"], int(row["tss"])))
     return rows
+
+
+class Plan(NamedTuple):
+    """How genes are cut into jobs: gene ids and contig, by shard name."""
+
+    shards: dict[str, list[str]]
+    contigs: dict[str, str]
+
+
+def plan_of(rows: Sequence[GeneRow], size: int) -> Plan:
+    """The plan of some genes; see :func:`shards`."""
+    contig_of = {row.gene_id: row.contig for row in rows}
+    blocks = shards(rows, size)
+    return Plan(blocks, {name: contig_of[members[0]] for name, members in blocks.items()})
+
+
+@cache
+def gene_plan(path: str, changed: int, size: int) -> Plan:
+    """The plan of a gene table, read once: Snakemake asks for it with every job.
+
+    Args:
+        path: gene table.
+        changed: time of its last change; another time reads it again.
+        size: genes per shard.
+    """
+    return plan_of(read_gene_rows(path), size)
 
 
 def shards(rows: Sequence[GeneRow], size: int) -> dict[str, list[str]]:

@@ -56,7 +56,7 @@ class Inputs(Strict):
         description="Files that place genes, best first: the paper's gene list (.csv), GENCODE (.gtf.gz), expression "
         "BED with a strand column. Every gene with measured expression is placed by the first that has it.",
     )
-    contigs: list[str] = Field(
+    contigs: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(:\d+-\d+)?$")]] = Field(
         [], description="With gene_sources: contigs to use, or parts of them as contig:start-end (empty: all)."
     )
     samples: str | None = Field(
@@ -67,7 +67,7 @@ class Inputs(Strict):
     expression: Expression = Field(description="Measured expression.")
     region: str | None = Field(
         None,
-        pattern=r"^[^:]+:\d+-\d+$",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*:\d+-\d+$",
         description="contig:start-end, 1-based inclusive: where genotypes are complete, if the VCF is cut to a region. "
         "Genes outside get their reference prediction only.",
     )
