@@ -23,7 +23,8 @@ ROOT = Path(__file__).resolve().parents[2]
 COMBINED = {"dev": ("base", "torch", "dev")}
 #: Environments that hold no part of the library.
 WITHOUT_LIBRARY = {"snakemake"}
-MINIMUM_PYTHON = (3, 11)
+#: Pythons for which every pinned package has wheels.
+PYTHONS = ((3, 11), (3, 12))
 
 
 def pins(name: str) -> list[str]:
@@ -90,9 +91,9 @@ def build(name: str) -> None:
 
 def main() -> None:
     """Build the environments named on the command line."""
-    if sys.version_info < MINIMUM_PYTHON:
+    if sys.version_info[:2] not in PYTHONS:
         found = ".".join(map(str, sys.version_info[:3]))
-        sys.exit(f"setup: python3 is {found}; 3.11 or newer is needed; call make with PYTHON=/path/to/python3.11.")
+        sys.exit(f"setup: python3 is {found}; 3.11 or 3.12 is needed; call make with PYTHON=/path/to/python3.12.")
     if not sys.argv[1:]:
         sys.exit("setup: name at least one environment, for example: python3 workflow/bin/environments.py base")
     os.environ.pop("PYTHONPATH", None)
