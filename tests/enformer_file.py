@@ -137,22 +137,28 @@ def write(path: Path, arrays: dict[str, np.ndarray], names: str = "both") -> Pat
     return path
 
 
-def saved_model(arrays: dict[str, np.ndarray], length: int, crop: int) -> Any:
+def saved_model(arrays: dict[str, np.ndarray], length: int, crop: int, table: np.ndarray | None = None) -> Any:
     """The same network as a TensorFlow module with the interface of the published SavedModel.
 
     Args:
         arrays: parameters by their first names in the PyTorch file.
         length: input length; the bases in the middle half are used, as in the published graph.
         crop: bins cut at either end.
+        table: position features float32 [2 * bins - 1, features]; the exact ones unless told.
     """
     import tensorflow as tf
 
+    def kernel(array: np.ndarray) -> Any:
+        return tf.Variable(array.T if array.ndim < 4 else array[:, :, 0, 0].T, trainable=False)
+
+    # Variables as in the published file: a graph with 1 GB of constants takes 18 GB to run.
+    kernels = {name: kernel(array) for name, array in arrays.items() if name.endswith("weight") and array.ndim > 1}
+
     def convolution(name: str, x: Any) -> Any:
-        kernel = tf.constant(arrays[f"{name}.weight"].transpose(2, 1, 0))
-        return tf.nn.conv1d(x, kernel, 1, "SAME") + arrays[f"{name}.bias"]
+        return tf.nn.conv1d(x, kernels[f"{name}.weight"], 1, "SAME") + arrays[f"{name}.bias"]
 
     def linear(name: str, x: Any) -> Any:
-        return tf.matmul(x, arrays[f"{name}.weight"].T) + arrays.get(f"{name}.bias", np.float32(0))
+        return tf.matmul(x, kernels[f"{name}.weight"]) + arrays.get(f"{name}.bias", np.float32(0))
 
     def gelu(x: Any) -> Any:
         return tf.nn.sigmoid(1.702 * x) * x
@@ -165,7 +171,7 @@ def saved_model(arrays: dict[str, np.ndarray], length: int, crop: int) -> Any:
 
     def pool(name: str, x: Any) -> Any:
         pairs = tf.reshape(x, (-1, x.shape[1] // 2, 2, x.shape[2]))
-        logits = tf.matmul(pairs, arrays[f"{name}.to_attn_logits.weight"][:, :, 0, 0].T)
+        logits = tf.matmul(pairs, kernels[f"{name}.to_attn_logits.weight"])
         return tf.reduce_sum(pairs * tf.nn.softmax(logits, axis=-2), axis=-2)
 
     def norm(name: str, x: Any) -> Any:
@@ -181,7 +187,8 @@ def saved_model(arrays: dict[str, np.ndarray], length: int, crop: int) -> Any:
             return tf.transpose(tf.reshape(y, (-1, y.shape[1], heads, y.shape[2] // heads)), (0, 2, 1, 3))
 
         query = split("to_q", x) * keys**-0.5
-        distance = split("to_rel_k", tf.constant(position_table(bins, count))[None])
+        features = position_table(bins, count) if table is None else table
+        distance = split("to_rel_k", tf.constant(features)[None])
         by_distance = tf.matmul(query + arrays[f"{name}.rel_pos_bias"], distance, transpose_b=True)
         flat = tf.reshape(by_distance, (-1, heads, bins * (2 * bins - 1)))[..., bins - 1 :]
         by_key = tf.reshape(flat[..., : bins * (2 * bins - 2)], (-1, heads, bins, 2 * bins - 2))[..., :bins]
@@ -206,6 +213,7 @@ def saved_model(arrays: dict[str, np.ndarray], length: int, crop: int) -> Any:
         return {"human": tf.math.softplus(linear("_heads.human.0", x))}
 
     inner = tf.Module()
+    inner.kernels = list(kernels.values())
     inner.predict_on_batch = tf.function(network, input_signature=[tf.TensorSpec([None, length, 4], tf.float32)])
     outer = tf.Module()
     outer.model = inner

@@ -5,6 +5,9 @@ from __future__ import annotations
 import gc
 import importlib.util
 import json
+import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +22,45 @@ from pexbench.models.enformer.positions import gamma_features, position_features
 pytestmark = pytest.mark.real
 #: Largest difference of a value and of mean and sd: with the same gamma table, and with another.
 SAME, OTHER = (2e-3, 1e-5), (1e-2, 2e-5)
+ROOT = Path(__file__).resolve().parents[2]
+TENSORFLOW = ROOT / ".venvs" / "tensorflow" / "bin" / "python"
+#: Draws the weights and saves them with the interface of the published SavedModel; the gamma features are computed by
+#: TensorFlow in float32, in the original's order.
+WRITE = """
+import json, sys
+from pathlib import Path
+import numpy as np, tensorflow as tf
+golden, folder = map(Path, sys.argv[1:])
+sys.path.insert(0, str(golden))
+import enformer_file, golden_weights
+told = json.loads((golden / "enformer.json").read_text())["parameters"]
+first = {golden_weights.canonical(name): entry["shape"] for name, entry in told.items()}
+arrays = {name: np.ascontiguousarray(golden_weights.value(name, shape)) for name, shape in first.items()}
+bins, each = 1536, 32
+distance = tf.abs(tf.range(1 - bins, bins, dtype=tf.float32))[:, None]
+mean, deviation = tf.constant(np.linspace(bins / each, bins, each), tf.float32), bins / each / 2
+shape, rate = (mean / deviation) ** 2, mean / deviation**2
+log = tf.math.xlogy(shape - 1, distance) - rate * distance
+gamma = tf.exp(log - (tf.math.lgamma(shape) - shape * tf.math.log(rate))) + 1e-8
+gamma = (gamma / tf.reduce_max(gamma, axis=0)).numpy()
+table = enformer_file.position_table(bins, 6 * each)
+assert 5e-4 < abs(table[:, 2 * each : 3 * each] - gamma).max() < 5e-3
+table[:, 2 * each : 3 * each] = gamma
+table[:, 5 * each :] = gamma * np.sign(np.arange(1 - bins, bins))[:, None]
+tf.saved_model.save(enformer_file.saved_model(arrays, 393216, 320, table), str(folder))
+"""
+#: The adapter's whole output [bins, tracks] and its prediction.
+PREDICT = """
+import sys
+from pathlib import Path
+import numpy as np
+from pexbench.models import find_model, load_adapter
+adapter = load_adapter(find_model("enformer"), "original", {"saved_model": Path(sys.argv[1])})
+outputs, network = [], adapter._predict
+adapter._predict = lambda codes: outputs.append(network(codes)) or outputs[-1]
+predicted = adapter.predict(np.load(sys.argv[2], allow_pickle=False))
+np.savez(sys.argv[3], output=outputs[0], predicted=predicted)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +133,43 @@ def test_equals_the_original(
         assert human["tracks"][1] == adapter.options["track"] == 5110
         expected = np.mean([row[1] for row in wanted["values"]])
         np.testing.assert_allclose(adapter.predict(codes), [expected], rtol=0, atol=limits[0])
+
+
+@pytest.mark.slow
+@pytest.mark.original
+def test_the_tensorflow_implementation_equals_the_original(mirror: Path, rule: ModuleType, tmp_path: Path) -> None:
+    if not TENSORFLOW.exists():
+        pytest.skip("environment tensorflow is not built: python3 workflow/bin/environments.py tensorflow")
+    told = json.loads((mirror / "golden" / "enformer_tf.json").read_text())["cases"][0]
+    assert told["seed"] == 1
+    np.save(tmp_path / "codes.npy", rule.bases(1, told["length"]).astype(np.uint8)[None])
+    graph, out = tmp_path / "saved_model", tmp_path / "out.npz"
+    # One process to write and one to predict, so that memory is that of one of them.
+    for program, *arguments in (
+        (WRITE, mirror / "golden", graph),
+        (PREDICT, graph / "saved_model.pb", tmp_path / "codes.npy", out),
+    ):
+        done = subprocess.run(
+            [TENSORFLOW, "-c", program, *arguments],
+            env={**os.environ, "PYTHONPATH": f"{ROOT / 'workflow' / 'lib'}{os.pathsep}{ROOT / 'tests'}"},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+    shutil.rmtree(graph)  # 1 GB
+    with np.load(out, allow_pickle=False) as made:
+        output, predicted = made["output"], made["predicted"]
+    human = told["human"]
+    assert list(output.shape) == human["shape"] == [896, 5313]
+    first, last = human["bins"]
+    found = output[first : last + 1][:, human["tracks"]]
+    moments = [output.mean(dtype=np.float64) - human["mean"], output.std(dtype=np.float64) - human["sd"]]
+    largest = np.abs(found - human["values"]).max()
+    print(f"TensorFlow, seed 1: max abs {largest:.1e}, mean {moments[0]:.1e}, sd {moments[1]:.1e}")
+    np.testing.assert_allclose(found, human["values"], rtol=0, atol=SAME[0])
+    np.testing.assert_allclose(moments, 0, atol=SAME[1])
+    assert human["tracks"][1] == 5110
+    np.testing.assert_allclose(predicted, [np.mean([row[1] for row in human["values"]])], rtol=0, atol=SAME[0])
 
 
 def test_equals_the_original_position_features(mirror: Path) -> None:
