@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pexbench.errors import InputError, listing
-from pexbench.files import read_table, write_table
+from pexbench.files import read_table
 
 Float32 = npt.NDArray[np.float32]
 REFERENCE_COLUMNS = ("gene_id", "prediction", "n_share", "genotyped_share", "n_variants", "n_distinct")
@@ -132,8 +132,3 @@ def reference_only(table: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame
     result = table[["gene_id", "sample"]].copy()
     result["prediction"] = values.reindex(table["gene_id"]).to_numpy(np.float32)
     return result
-
-
-def write_predictions(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a prediction table as Parquet."""
-    write_table(table, path)

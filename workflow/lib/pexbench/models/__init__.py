@@ -143,10 +143,11 @@ def code_files(card: Card, implementation: str | None = None) -> list[Path]:
         The card, every module in the model's folder except other implementations' and ``train.py`` (a model trained
         anew has a new weights file, which makes predictions stale by itself), and what all adapters build on.
     """
-    own = card.implementation(implementation).module
+    chosen = card.implementation(implementation)
+    own, shared = chosen.module, ["base.py", "torch_exact.py"] if chosen.environment == "torch" else ["base.py"]
     others = {made.module for made in card.implementations.values()} - {own} | {TRAINING}
     modules = sorted(path for path in card.folder.glob("*.py") if path.stem not in others)
-    return [card.path, *modules, FOLDER / "base.py"]
+    return [card.path, *modules, *(FOLDER / name for name in shared)]
 
 
 def training_files(card: Card) -> list[Path]:

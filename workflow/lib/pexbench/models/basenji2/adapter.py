@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from pexbench.errors import InputError
 from pexbench.models.base import Adapter
-from pexbench.models.basenji2.network import EMPTY, Network, Span, exact
+from pexbench.models.basenji2.network import EMPTY, Network, Span
 from pexbench.models.basenji2.published import read_architecture, read_weights
 from pexbench.models.basenji2.readout import read_readout
 from pexbench.models.card import Card
+from pexbench.models.torch_exact import exact
 
 
 class Model(Adapter):

@@ -7,8 +7,7 @@ as it would in the whole (in exact arithmetic; float32 sums may be taken in anot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -202,15 +201,3 @@ class Network:
         middle = self.body.needs(bins, self.tower.length(length))
         piece = self.letters(codes, self.tower.needs(middle, length))
         return self.head(self.body(self.tower(piece, middle), bins), tracks)
-
-
-@contextmanager
-def exact() -> Iterator[None]:
-    """Repeatable float32 arithmetic without TF32; PyTorch's settings are put back afterwards."""
-    tf32 = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = False
-    try:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-            yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32 = tf32

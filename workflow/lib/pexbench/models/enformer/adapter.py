@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,21 +17,10 @@ from pexbench.models.card import Card
 from pexbench.models.enformer.positions import GAMMA, position_features
 from pexbench.models.enformer.published import read_published
 from pexbench.models.enformer.readout import readout
+from pexbench.models.torch_exact import exact
 
 #: Bins that the trunk computes at once (32,768 bp): 1.8 GB at most in place of 3.0 GB, and no slower.
 PIECE = 256
-
-
-@contextmanager
-def _exact() -> Iterator[None]:
-    """Repeatable float32 arithmetic; PyTorch's settings are put back afterwards."""
-    tf32 = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = False
-    try:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-            yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32 = tf32
 
 
 class Model(Adapter):
@@ -101,7 +89,7 @@ class Model(Adapter):
         """
         here = self.readout
         wanted = slice(here.crop, here.total - here.crop) if bins is None else bins
-        with torch.inference_mode(), _exact():
+        with torch.inference_mode(), exact():
             result = self.network(self._one_hot(codes), self.positions, wanted, tracks, PIECE)
         return np.asarray(result[0].cpu().numpy(), dtype=np.float32)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,24 +17,13 @@ from pexbench.models.card import Card
 from pexbench.models.expecto.booster import read_booster
 from pexbench.models.expecto.network import CHANNELS, Beluga
 from pexbench.models.expecto.published import read_beluga
+from pexbench.models.torch_exact import exact
 
 WINDOW, STEP = 2000, 200
 #: 0-based index of the TSS in the window of shift 0, counted on the + strand for both strands.
 TSS_IN_WINDOW = 999
 #: Loss of weight per 200 bp of distance; each is used upstream, then each downstream.
 DECAYS = (0.01, 0.02, 0.05, 0.1, 0.2)
-
-
-@contextmanager
-def _exact() -> Iterator[None]:
-    """Repeatable float32 arithmetic without TF32; PyTorch's settings are put back afterwards."""
-    tf32 = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = False
-    try:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-            yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32 = tf32
 
 
 def window_shifts(card: Card) -> NDArray[np.int64]:
@@ -164,7 +152,7 @@ class Model(Adapter):
     def _chromatin(self, codes: NDArray[np.uint8]) -> NDArray[np.float64]:
         """One sequence, uint8 [L], to float64 [windows, chromatin features]."""
         windows = torch.from_numpy(np.ascontiguousarray(codes)).to(self._device).unfold(0, WINDOW, STEP)
-        with torch.inference_mode(), _exact():
+        with torch.inference_mode(), exact():
             parts = [self._both_strands(part).cpu() for part in windows.split(self._group)]
         return np.asarray(torch.cat(parts).numpy(), dtype=np.float64)
 

@@ -16,20 +16,18 @@ from torch.nn import functional
 from pexbench.errors import InputError
 from pexbench.models.base import Adapter
 from pexbench.models.card import Card
+from pexbench.models.torch_exact import exact
 from pexbench.models.xpresso.published import Layer, read_published
 
 
 @contextmanager
-def _exact() -> Iterator[None]:
-    """Repeatable float32 arithmetic and one CPU thread; PyTorch's settings are put back afterwards."""
-    threads, tf32 = torch.get_num_threads(), torch.backends.cuda.matmul.allow_tf32
+def _one_thread() -> Iterator[None]:
+    """One CPU thread; PyTorch's setting is put back afterwards."""
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    torch.backends.cuda.matmul.allow_tf32 = False
     try:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-            yield
+        yield
     finally:
-        torch.backends.cuda.matmul.allow_tf32 = tf32
         torch.set_num_threads(threads)
 
 
@@ -70,7 +68,7 @@ class Model(Adapter):
         """Predict; see :class:`pexbench.models.base.Adapter`."""
         whole = torch.from_numpy(np.ascontiguousarray(codes))
         parts = whole.split(1 if self._device.type == "cpu" else len(codes))
-        with torch.inference_mode(), _exact():
+        with torch.inference_mode(), exact(), _one_thread():
             result = torch.cat([self._run(part.to(self._device)).cpu() for part in parts])
         return np.asarray(result.numpy(), dtype=np.float32)
 
