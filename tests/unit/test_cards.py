@@ -337,13 +337,17 @@ def test_training_is_for_trained_models(tmp_path: Path) -> None:
 def test_the_digest_follows_the_code_that_predicts(tmp_path: Path) -> None:
     card = read_card(write(tmp_path / "m"))
     files = code_files(card, "numpy")
-    assert [path.name for path in files] == ["card.yaml", "adapter.py", "helper.py", "base.py"]
+    assert [path.name for path in files] == ["card.yaml", "adapter.py", "helper.py", "base.py", "incremental.py"]
     assert [path.name for path in code_files(card, "other")] == [
         "card.yaml",
         "adapter_other.py",
         "helper.py",
         "base.py",
-        "torch_exact.py",  # "other" computes in PyTorch
+        "incremental.py",
+        "torch_batches.py",  # "other" computes in PyTorch
+        "torch_exact.py",
+        "torch_model.py",
+        "torch_spans.py",
     ]
     before = digest(files)
     assert digest(code_files(read_card(write(tmp_path / "elsewhere")), "numpy")) == before

@@ -94,6 +94,30 @@ class IntervalConsensus:
         alike: NDArray[np.bool_] = same_letters & (self._states[:, places] == 0).all(axis=0)
         return alike
 
+    def variation(self, places: NDArray[np.int64]) -> tuple[NDArray[np.int64], Bytes]:
+        """What haplotypes that are not :attr:`resized` have where any of them may differ from the reference.
+
+        Args:
+            places: int [n], places in H.
+
+        Returns:
+            int64 [P] indices in the interval, ascending; uint8 [n, P] bases there.
+        """
+        indices, letters = [self.variable], [self._letters_by_haplotype[places]]
+        for run, states in zip(self._runs, self._states[:, places], strict=True):
+            if not states.any():
+                continue
+            unchanged = self._reference[run.first : run.last].tobytes()
+            texts = [unchanged if edited is None else edited.sequence for edited in run.outcomes]
+            # Outcomes of another length belong to haplotypes that are not asked for.
+            fitting = [text if len(text) == len(unchanged) else unchanged for text in texts]
+            outcomes = np.frombuffer(b"".join(fitting), np.uint8).reshape(len(texts), -1)
+            indices.append(np.arange(run.first, run.last))
+            letters.append(outcomes[states])
+        index = np.concatenate(indices)
+        order = np.argsort(index, kind="stable")
+        return index[order], np.concatenate(letters, axis=1)[:, order]
+
     def write(self, row: Bytes, place: int) -> None:
         """Fill ``row``, uint8 [L], with a haplotype that is not :attr:`resized`."""
         self._write_letters(row, place)

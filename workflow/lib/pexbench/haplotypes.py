@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pexbench.consensus import IntervalConsensus
 from pexbench.errors import InputError
 from pexbench.genotypes import Genotypes, with_iupac
+from pexbench.incremental import Sequences, from_letters
 from pexbench.reference import Reference
 from pexbench.windows import Window
 
@@ -122,6 +123,50 @@ def build_haplotypes(
                 (place for place in set(row[resized]) if np.array_equal(sequences[place], plain)), None
             )
     return Haplotypes(genotypes.samples, sequences, row[number].reshape(-1, 2), plain, reference_row)
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Everyone's haplotypes in one window as a model reads them.
+
+    Attributes:
+        samples: S names.
+        sequences: the distinct ones as codes, in the window's orientation; row 0 is the reference.
+        index: int64 [S, 2], the row of each person's haplotypes 1 and 2.
+    """
+
+    samples: tuple[str, ...]
+    sequences: Sequences
+    index: NDArray[np.int64]
+
+
+def cohort_sequences(reference: Reference, window: Window, genotypes: Genotypes) -> Cohort:
+    """Everyone's haplotypes over a window as codes, without building the full sequences.
+
+    The same haplotypes as :func:`build_haplotypes`, whose arguments and errors these are; those that differ in letter
+    case alone become one. Only haplotypes with insertions or deletions are built.
+
+    Returns:
+        The distinct sequences and who has which.
+    """
+    genotypes = with_iupac(genotypes)
+    _check_covered(reference, window, genotypes, 0)
+    plain = np.frombuffer(reference.fetch(window.contig, window.start, window.end), dtype=np.uint8)
+    whole = IntervalConsensus(plain, window.start, genotypes)
+    representatives, number = whole.distinct()
+    resized = whole.resized[representatives]
+    fixed, others = representatives[~resized], representatives[resized]
+    positions, letters = whole.variation(fixed)
+    moved = np.empty((len(others), window.length), dtype=np.uint8)
+    if len(others):
+        _write_around_tss(reference, window, genotypes, whole, others, moved)
+    places = window.length - 1 - positions[::-1] if window.reverse else positions
+    sequences, rows = from_letters(
+        encode(plain, window.reverse), places, encode(letters, window.reverse), encode(moved, window.reverse)
+    )
+    row = np.empty(len(representatives), dtype=np.int64)
+    row[~resized], row[resized] = rows[: len(fixed)], rows[len(fixed) :]
+    return Cohort(genotypes.samples, sequences, row[number].reshape(-1, 2))
 
 
 def consensus(reference_bytes: bytes, start: int, genotypes: Genotypes, sample_index: int, haplotype: int) -> bytes:

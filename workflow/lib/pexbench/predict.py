@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,11 @@ import pandas as pd
 
 from pexbench.genes import Gene
 from pexbench.genotypes import Missing, Unphased, read_genotypes
-from pexbench.haplotypes import FLANK, build_haplotypes, encode
+from pexbench.haplotypes import FLANK, Cohort, cohort_sequences, encode
+from pexbench.incremental import Sequences
 from pexbench.models.card import Card
+from pexbench.performance import Progress
+from pexbench.precision import Agreement, agreement
 from pexbench.predictions import REFERENCE_COLUMNS, haplotype_table
 from pexbench.reference import Reference, match_contig
 from pexbench.windows import Window, window_of
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from pexbench.models.base import Adapter
 
 LOG = logging.getLogger(__name__)
+Method = Literal["incremental", "plain"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,41 @@ class Genotyping:
     region: str | None = None
     unphased: Unphased = "error"
     missing: Missing = "error"
+
+
+@dataclass(frozen=True)
+class How:
+    """How predictions are computed.
+
+    Attributes:
+        method: ``incremental`` computes what haplotypes share once; ``plain`` passes every haplotype through the model
+            by itself, those that are alike as well.
+        precision: ``float32``, ``tf32`` or ``bf16``.
+        batch_size: most sequences or pieces at once; None leaves it to the model.
+        sample: haplotypes per gene on which a faster precision is compared with float32.
+        seed: draws the sample.
+    """
+
+    method: Method = "incremental"
+    precision: str = "float32"
+    batch_size: int | None = None
+    sample: int = 16
+    seed: int = 1
+
+
+class Predicted(NamedTuple):
+    """What became of a shard: tidy tables (see :mod:`pexbench.predictions`) and how the time was spent.
+
+    Attributes:
+        people: prediction of every person's two haplotypes.
+        reference: one row per gene; ``n_share`` is the share of N in the reference window, ``n_distinct`` the number of
+            different sequences among people's haplotypes.
+        performance: see :mod:`pexbench.performance`.
+    """
+
+    people: pd.DataFrame
+    reference: pd.DataFrame
+    performance: dict[str, object]
 
 
 def genotyped_share(window: Window, region: str | None) -> float:
@@ -81,9 +120,9 @@ def predict_shard(
     genes: Sequence[Gene],
     personal: Set[str],
     reference: Reference,
-    cohort: Genotyping,
-    batch_size: int,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+    genotyping: Genotyping,
+    how: How,
+) -> Predicted:
     """Predict all genes of a shard.
 
     Args:
@@ -92,58 +131,77 @@ def predict_shard(
         genes: genes of the shard.
         personal: ids of genes whose haplotypes can be built; the others get their reference prediction only.
         reference: reference sequence.
-        cohort: genotypes.
-        batch_size: sequences per call.
+        genotyping: genotypes.
+        how: method, precision and batch size.
 
     Returns:
-        ``(people, reference)``: tidy tables, see :mod:`pexbench.predictions`. ``n_share`` is the share of N in the
-        reference window, ``n_distinct`` the number of different sequences among people's haplotypes.
+        Predictions and performance.
     """
-    rule = card.window_rule()
+    adapter.use(how.precision, how.batch_size)
     people: list[pd.DataFrame] = []
     rows: list[tuple[object, ...]] = []
-    started = time.monotonic()
-    sequences = 0
-    # Memory for the haplotypes of a gene, used again from gene to gene.
-    memory = np.empty((2 * len(cohort.samples), rule.length), dtype=np.uint8)
-    for number, gene in enumerate(genes, start=1):
-        window = window_of(gene, rule)
-        known = np.frombuffer(reference.fetch(window.contig, window.start, window.end), dtype=np.uint8)
-        codes = encode(known[None, :], window.reverse)
-        n_share = float(np.mean(codes == 4))
-        n_variants = n_distinct = 0
-        if gene.gene_id in personal:
-            genotypes = read_genotypes(
-                cohort.store,
-                gene.contig,
-                window.start - FLANK,
-                window.end + FLANK,
-                cohort.samples,
-                unphased=cohort.unphased,
-                missing=cohort.missing,
-            )
-            haplotypes = build_haplotypes(reference, window, genotypes, out=memory)
-            n_variants = len(genotypes.select(window.start, window.end).positions)
-            n_distinct = len(haplotypes.sequences)
-            codes = np.concatenate([codes, encode(haplotypes.sequences, window.reverse)])
-            values = predict_gene(adapter, gene.gene_id, codes, batch_size)
-            people.append(haplotype_table(gene.gene_id, haplotypes.samples, values[1:][haplotypes.index]))
+    progress = Progress(adapter, len(genes), how.method)
+    for gene in genes:
+        window = window_of(gene, card.window_rule())
+        cohort, n_variants = _cohort(gene, window, reference, genotyping if gene.gene_id in personal else None)
+        if how.method == "plain":
+            values = _one_by_one(adapter, gene.gene_id, cohort)
+            by_person = values[1:].reshape(-1, 2)
+            used = np.unique(cohort.index)
         else:
-            values = predict_gene(adapter, gene.gene_id, codes, batch_size)
-        sequences += len(codes)
-        share = genotyped_share(window, cohort.region) if gene.gene_id in personal else 0.0
-        rows.append((gene.gene_id, values[0], n_share, share, n_variants, n_distinct))
-        rate = sequences / max(time.monotonic() - started, 1e-9)
-        LOG.info(
-            "%s (%d of %d): %d distinct of %d haplotypes, %.0f sequences/s",
-            gene.label,
-            number,
-            len(genes),
-            n_distinct,
-            2 * len(cohort.samples) if n_distinct else 0,
-            rate,
-        )
+            values = adapter.predict_haplotypes(gene.gene_id, cohort.sequences)
+            by_person = values[cohort.index]
+            used = np.unique(cohort.index)
+        n_distinct = len(used)
+        if n_distinct:
+            people.append(haplotype_table(gene.gene_id, cohort.samples, by_person))
+        compared = Agreement()
+        if how.precision != "float32" and n_distinct:
+            compared = _compared(adapter, gene.gene_id, cohort, used, how)
+        n_share = float(np.mean(cohort.sequences.reference == 4))
+        share = genotyped_share(window, genotyping.region) if n_distinct else 0.0
+        rows.append((gene.gene_id, values[0], n_share, share, n_variants, n_distinct, *compared))
+        progress.gene(gene.label, cohort, n_distinct)
     empty = haplotype_table("", [], np.empty((0, 2), dtype=np.float32))
     table = pd.concat(people, ignore_index=True) if people else empty
     table["gene_id"] = table["gene_id"].astype(str)
-    return table, pd.DataFrame(rows, columns=list(REFERENCE_COLUMNS))
+    return Predicted(table, pd.DataFrame(rows, columns=list(REFERENCE_COLUMNS)), progress.summary(how.precision))
+
+
+def _cohort(gene: Gene, window: Window, reference: Reference, genotyping: Genotyping | None) -> tuple[Cohort, int]:
+    """The gene's distinct sequences, the reference as row 0, and the number of variants in the window."""
+    if genotyping is None:
+        known = np.frombuffer(reference.fetch(window.contig, window.start, window.end), dtype=np.uint8)
+        alone = Sequences.whole(encode(known[None, :], window.reverse))
+        return Cohort((), alone, np.empty((0, 2), np.int64)), 0
+    genotypes = read_genotypes(
+        genotyping.store,
+        gene.contig,
+        window.start - FLANK,
+        window.end + FLANK,
+        genotyping.samples,
+        unphased=genotyping.unphased,
+        missing=genotyping.missing,
+    )
+    variants = len(genotypes.select(window.start, window.end).positions)
+    return cohort_sequences(reference, window, genotypes), variants
+
+
+def _one_by_one(adapter: Adapter, gene_id: str, cohort: Cohort) -> npt.NDArray[np.float32]:
+    """The plain path: the reference, then both haplotypes of each person in turn, one pass each."""
+    rows = np.concatenate([[0], cohort.index.ravel()])
+    return np.concatenate([adapter.predict_gene(gene_id, cohort.sequences.codes(rows[[i]])) for i in range(len(rows))])
+
+
+def _compared(
+    adapter: Adapter, gene_id: str, cohort: Cohort, used: npt.NDArray[np.int64], how: How
+) -> Agreement:
+    """A faster precision against float32 on some of the haplotypes that people have."""
+    random = np.random.default_rng([how.seed, *gene_id.encode()])
+    chosen = np.sort(random.choice(used, min(how.sample, len(used)), replace=False))
+    some = cohort.sequences.take(chosen)
+    fast = adapter.predict_haplotypes(gene_id, some)
+    adapter.use("float32", how.batch_size)
+    exact = adapter.predict_haplotypes(gene_id, some)
+    adapter.use(how.precision, how.batch_size)
+    return agreement(fast, exact)

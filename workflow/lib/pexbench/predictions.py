@@ -13,7 +13,16 @@ from pexbench.errors import InputError, listing
 from pexbench.files import read_table
 
 Float32 = npt.NDArray[np.float32]
-REFERENCE_COLUMNS = ("gene_id", "prediction", "n_share", "genotyped_share", "n_variants", "n_distinct")
+REFERENCE_COLUMNS = (
+    "gene_id",
+    "prediction",
+    "n_share",
+    "genotyped_share",
+    "n_variants",
+    "n_distinct",
+    "error_over_spread",  # of a precision faster than float32; see precision.Agreement
+    "rank_agreement",
+)
 
 
 def haplotype_table(gene_id: str, samples: Sequence[str], values: Float32) -> pd.DataFrame:
@@ -99,7 +108,14 @@ def gather_reference(shards: Sequence[str | Path]) -> pd.DataFrame:
 def read_reference(path: str | Path) -> pd.DataFrame:
     """Read a reference prediction table (``gene_id``, ``prediction`` float32, and how much of the window is known)."""
     return read_table(
-        path, prediction="float32", n_share="float64", genotyped_share="float64", n_variants=int, n_distinct=int
+        path,
+        prediction="float32",
+        n_share="float64",
+        genotyped_share="float64",
+        n_variants=int,
+        n_distinct=int,
+        error_over_spread="float64",
+        rank_agreement="float64",
     )
 
 

@@ -144,10 +144,12 @@ def code_files(card: Card, implementation: str | None = None) -> list[Path]:
         anew has a new weights file, which makes predictions stale by itself), and what all adapters build on.
     """
     chosen = card.implementation(implementation)
-    own, shared = chosen.module, ["base.py", "torch_exact.py"] if chosen.environment == "torch" else ["base.py"]
+    own, shared = chosen.module, [FOLDER / "base.py", FOLDER.parent / "incremental.py"]
+    if chosen.environment == "torch":
+        shared += sorted(FOLDER.glob("torch_*.py"))
     others = {made.module for made in card.implementations.values()} - {own} | {TRAINING}
     modules = sorted(path for path in card.folder.glob("*.py") if path.stem not in others)
-    return [card.path, *modules, *(FOLDER / name for name in shared)]
+    return [card.path, *modules, *shared]
 
 
 def training_files(card: Card) -> list[Path]:

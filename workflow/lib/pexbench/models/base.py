@@ -5,7 +5,8 @@ Imports the standard library and numpy only, because adapters also run where not
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import platform
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pexbench.errors import InputError, listing
+from pexbench.incremental import Sequences
+from pexbench.models.work import Work
 
 if TYPE_CHECKING:
     from pexbench.models.card import Card
@@ -27,13 +30,20 @@ class Adapter:
 
     A model's module defines a subclass called ``Model`` that loads its weights in ``__init__`` (after
     ``super().__init__(...)``) and implements :meth:`forward`. Callers use :meth:`predict` and :meth:`predict_gene`,
-    which check what goes in and what comes out.
+    which check what goes in and what comes out. :meth:`predict_haplotypes` is the way of the workflow: it predicts the
+    distinct sequences of a gene, and a model whose parts can be shared between them overrides
+    :meth:`forward_haplotypes`; for any other each distinct sequence is predicted as a whole.
 
     Attributes:
         card: the model's card, with the window that the options ask for.
         device: ``cpu`` or the framework's name of another device.
         options: values of all options of the card: those given, else their defaults.
+        precision: ``float32``, or a faster one of ``precisions``.
+        precisions: those that the model can compute in.
+        work: what has been computed.
     """
+
+    precisions: tuple[str, ...] = ("float32",)
 
     def __init__(
         self,
@@ -58,6 +68,26 @@ class Adapter:
         self.device = device
         self.options = card.settings(options)
         self._weights = {name: Path(path) for name, path in weights.items()}
+        self.precision, self.work = "float32", Work()
+        self._batch_size: int | None = None
+        self._costs: dict[str, int] = {}
+
+    def use(self, precision: str = "float32", batch_size: int | None = None) -> None:
+        """Choose how to compute.
+
+        Args:
+            precision: one of :attr:`precisions`.
+            batch_size: most sequences or pieces at once; None leaves it to the model.
+
+        Raises:
+            InputError: a precision that the model does not have.
+        """
+        if precision not in self.precisions:
+            raise InputError(
+                f"model {self.card.name}: precision {precision!r}; {listing(self.precisions)} is allowed; set "
+                "inference.precision to one of them, or run this model in a run of its own."
+            )
+        self.precision, self._batch_size = precision, batch_size
 
     def predict(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Predict sequences.
@@ -91,6 +121,51 @@ class Adapter:
         codes = checked_codes(codes, self.card)
         result = self.forward_gene(gene_id, codes) if len(codes) else np.zeros(0, np.float32)
         return self._checked(result, len(codes))
+
+    def predict_haplotypes(self, gene_id: str, sequences: Sequences) -> NDArray[np.float32]:
+        """Predict the distinct sequences of one gene, computing what they share once.
+
+        Args:
+            gene_id: the gene's id in the gene table.
+            sequences: N sequences of the card's input length, in the model's orientation.
+
+        Returns:
+            float32 [N], equal to :meth:`predict_gene` of the same sequences up to the rounding of float32.
+
+        Raises:
+            InputError: as in :meth:`predict`.
+        """
+        check_codes(sequences.reference[None], self.card)
+        check_codes(sequences.others, self.card)
+        count = len(sequences)
+        return self._checked(self.forward_haplotypes(gene_id, sequences) if count else np.zeros(0, np.float32), count)
+
+    def forward_haplotypes(self, gene_id: str, sequences: Sequences) -> NDArray[np.float32]:
+        """The model for the distinct sequences of a gene, at least one, to float32 [N].
+
+        This one predicts each as a whole. A model whose parts can be shared overrides it.
+        """
+        size = self._batch_size or self.card.batch_size
+        parts = []
+        for start in range(0, len(sequences), size):
+            codes = sequences.codes(np.arange(start, min(start + size, len(sequences))))
+            parts.append(self._counted("sequence", codes, lambda given: self.forward_gene(gene_id, given)))
+            self.work.batch("sequence", len(codes))
+        return np.concatenate(parts)
+
+    def plain_multiply_adds(self, codes: NDArray[np.uint8]) -> int:
+        """Multiply-adds of the plain path for one sequence, uint8 [1, L]; 0 where nobody counts them."""
+        return 0
+
+    def device_facts(self) -> dict[str, object]:
+        """Where it computes: ``device_name``, ``threads`` and ``peak_device_memory_mb`` (0 on the CPU)."""
+        return {"device_name": processor_name(), "threads": 0, "peak_device_memory_mb": 0.0}
+
+    def _counted(
+        self, kind: str, codes: NDArray[np.uint8], compute: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
+        """Compute, and add the work to the ledger where the framework can count it."""
+        return compute(codes)
 
     def forward(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The model itself: checked codes uint8 [N, L], N at least 1, to float32 [N]; every model implements it."""
@@ -131,6 +206,14 @@ class Adapter:
                 "must be finite; check the weights and the adapter."
             )
         return result
+
+
+def processor_name() -> str:
+    """What the machine calls its processor."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text().splitlines() if told.exists() else []
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
 
 
 def checked_codes(codes: NDArray[np.uint8], card: Card) -> NDArray[np.uint8]:

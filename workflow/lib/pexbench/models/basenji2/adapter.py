@@ -10,16 +10,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pexbench.errors import InputError
-from pexbench.models.base import Adapter
-from pexbench.models.basenji2.network import EMPTY, Network, Span
+from pexbench.incremental import Sequences
+from pexbench.models.basenji2.network import EMPTY, Network
 from pexbench.models.basenji2.published import read_architecture, read_weights
 from pexbench.models.basenji2.readout import read_readout
 from pexbench.models.card import Card
-from pexbench.models.torch_exact import exact
+from pexbench.models.torch_model import TorchAdapter
+from pexbench.models.torch_spans import Span, share
 
 
-class Model(Adapter):
+class Model(TorchAdapter):
     """Basenji2 in float32, TF32 off.
 
     Only what the bins that are read depend on is computed: 56 kb of the 131 kb for ten bins. On the CPU each sequence
@@ -40,14 +40,6 @@ class Model(Adapter):
         architecture = read_architecture(self.weights_file("params"), card.input.length)
         self.readout = read_readout(card.name, self.options, architecture, card.input.length)
         arrays = read_weights(self.weights_file("weights"), architecture)
-        try:
-            self._device = torch.device(device)
-            torch.empty(0, device=self._device)
-        except (RuntimeError, AssertionError) as error:
-            raise InputError(
-                f"device {device!r} cannot be used by PyTorch ({str(error).splitlines()[0]}); cpu, or cuda on a "
-                "machine with a GPU and a PyTorch built for it, is allowed; correct the configuration."
-            ) from error
         self.network = Network(architecture, arrays, self._device)
 
     def forward(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -56,6 +48,25 @@ class Model(Adapter):
         size = 1 if self._device.type == "cpu" else len(codes)
         parts = [self.profile(codes[i : i + size], self.readout.bins, track) for i in range(0, len(codes), size)]
         return np.asarray(np.concatenate(parts).mean(axis=(1, 2)), dtype=np.float32)
+
+    def forward_haplotypes(self, gene_id: str, sequences: Sequences) -> NDArray[np.float32]:
+        """Predict what haplotypes share once; see :class:`pexbench.models.base.Adapter`.
+
+        Shared are chunks of the tower, chunks of each residual block, and windows, in each pass by itself: a strand has
+        kernels of its own, and a shift that is no multiple of a bin moves every base to another place in the pooling.
+        """
+        here = self.readout
+        stages = self.network.stages(slice(here.track, here.track + 1))
+        total = np.zeros(len(sequences))
+        with self.arithmetic():
+            for shift, reverse in here.passes:
+                given, wanted = sequences.shifted(shift, EMPTY), here.bins
+                if reverse:
+                    given = given.reverse_complement()
+                    wanted = here.whole - here.bins[1], here.whole - here.bins[0]
+                made, number = share(given, self.network.letters, stages, wanted, self.batches).single()
+                total += made.cpu().numpy().astype(np.float64).mean(axis=(1, 2))[number]
+        return (total / len(here.passes)).astype(np.float32)
 
     def profile(self, codes: NDArray[np.uint8], bins: Span, tracks: slice = slice(None)) -> NDArray[np.float64]:
         """The averaged output before it is reduced to one number.
@@ -69,7 +80,7 @@ class Model(Adapter):
             float64 [N, tracks, bins], float32 values averaged over all shifts and strands.
         """
         total: NDArray[np.float64] | float = 0.0
-        with torch.inference_mode(), exact():
+        with self.arithmetic():
             for shift, reverse in self.readout.passes:
                 given, wanted = shifted(codes, shift), bins
                 if reverse:
@@ -78,7 +89,7 @@ class Model(Adapter):
                 found = self.network.predict(torch.from_numpy(np.ascontiguousarray(given)), wanted, tracks)
                 if reverse:
                     found = found.flip(-1)
-                total = total + found.cpu().numpy().astype(np.float64)
+                total = total + found.float().cpu().numpy().astype(np.float64)
         return np.asarray(total / len(self.readout.passes))
 
 

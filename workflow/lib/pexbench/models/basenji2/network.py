@@ -1,14 +1,8 @@
-"""Basenji2 in PyTorch, able to compute any part of its output from the part of the input that this part needs.
-
-Values lie as [N, channels, positions]. A step is asked for a span of its output, half-open, in positions of the whole
-output; it says which span of its input that takes, and puts zeros only where the whole input ends. So a part comes out
-as it would in the whole (in exact arithmetic; float32 sums may be taken in another order).
-"""
+"""Basenji2 in PyTorch, able to compute any part of its output from the part of the input that this part needs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from itertools import takewhile
 
 import numpy as np
@@ -17,10 +11,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from pexbench.models.basenji2.published import EPSILON, Architecture, Arrays, Convolution, Crop, Residual, Weights
+from pexbench.models.torch_spans import Piece, Span, Stack, Stage, Step
 
-Span = tuple[int, int]
 #: Code of a position that a shift left empty: a quarter of each letter. Codes 0..3 = A, C, G, T, 4 = N, all zero.
 EMPTY = 5
+#: Bins that are shared together: fewer are alike in more people, but the margins that each piece computes weigh more.
+TOWER_CHUNK, BLOCK_CHUNK = 8, 32
 
 
 def _gelu(x: Tensor) -> Tensor:
@@ -29,22 +25,6 @@ def _gelu(x: Tensor) -> Tensor:
 
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"gelu": _gelu, "relu": functional.relu}
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Positions ``start`` and after of an array that has ``whole`` of them."""
-
-    values: Tensor
-    start: int
-    whole: int
-
-    def part(self, span: Span) -> Tensor:
-        """Some of the positions."""
-        first, last = span[0] - self.start, span[1] - self.start
-        if not 0 <= first <= last <= self.values.shape[-1]:
-            raise ValueError(f"{span} asked of {self.start} to {self.start + self.values.shape[-1]}")
-        return self.values[..., first:last]
 
 
 class _Convolution:
@@ -109,40 +89,21 @@ class _Residual:
         return Piece(self.steps(piece, span).values.add_(piece.part(span)), span[0], piece.whole)
 
 
-class Stack:
-    """Steps one after the other."""
+class _Head:
+    """The head as a step: some tracks of every bin."""
 
-    def __init__(self, steps: Sequence[_Convolution | _Residual | _Crop]) -> None:
-        """Keep the steps."""
-        self.steps = tuple(steps)
+    def __init__(self, network: Network, tracks: slice) -> None:
+        self._network, self._tracks = network, tracks
 
     def length(self, whole: int) -> int:
-        """Positions of the whole output for an input of ``whole`` positions."""
-        return self._wholes(whole)[-1]
+        return whole
 
     def needs(self, span: Span, whole: int) -> Span:
-        """The span of the input that a span of the output takes; ``whole`` counts the input's positions."""
-        return self._spans(span, whole)[0]
+        return span
 
     def __call__(self, piece: Piece, span: Span) -> Piece:
-        """The span of the output, from a piece of the input that holds what it takes."""
-        for step, part in zip(self.steps, self._spans(span, piece.whole)[1:], strict=True):
-            piece = step(piece, part)
-        return piece
-
-    def _wholes(self, whole: int) -> list[int]:
-        """Positions before the first step and after each."""
-        wholes = [whole]
-        for step in self.steps:
-            wholes.append(step.length(wholes[-1]))
-        return wholes
-
-    def _spans(self, span: Span, whole: int) -> list[Span]:
-        """Spans before the first step and after each."""
-        spans = [span]
-        for step, before in zip(self.steps[::-1], self._wholes(whole)[-2::-1], strict=True):
-            spans.append(step.needs(spans[-1], before))
-        return spans[::-1]
+        features = Piece(piece.part(span), span[0], piece.whole)
+        return Piece(self._network.head(features, self._tracks), span[0], piece.whole)
 
 
 class Network:
@@ -157,7 +118,7 @@ class Network:
         """Put the weights on the device."""
         arrays = iter(weights.convolutions)
 
-        def made(step: Convolution | Residual | Crop) -> _Convolution | _Residual | _Crop:
+        def made(step: Convolution | Residual | Crop) -> Step:
             if isinstance(step, Crop):
                 return _Crop(step)
             if isinstance(step, Residual):
@@ -176,10 +137,21 @@ class Network:
         self._letters = torch.from_numpy(letters).to(device)
         self._device = device
 
-    def letters(self, codes: Tensor, span: Span) -> Piece:
-        """The network's input for a span of codes uint8 [N, L]."""
-        values = self._letters[codes[:, span[0] : span[1]].to(self._device).long()]
-        return Piece(values.transpose(1, 2).contiguous(), span[0], codes.shape[1])
+    def letters(self, codes: Tensor, span: Span, whole: int) -> Piece:
+        """The network's input for codes uint8 [N, bases], which lie at ``span`` of sequences of ``whole`` bp."""
+        values = self._letters[codes.to(self._device).long()]
+        return Piece(values.transpose(1, 2).contiguous(), span[0], whole)
+
+    def stages(self, tracks: slice) -> list[Stage]:
+        """The network as stages for :func:`pexbench.models.torch_spans.share`, the head for some tracks included.
+
+        The further an output sees, the fewer haplotypes are alike in what it sees: so each residual block is shared by
+        itself. What follows the last but one is computed once per distinct window.
+        """
+        blocks = list(takewhile(lambda step: isinstance(step, _Residual), self.body.steps))[:-1]
+        stages = [Stage("tower", self.tower, TOWER_CHUNK)]
+        stages += [Stage(f"block {number}", block, BLOCK_CHUNK) for number, block in enumerate(blocks, start=1)]
+        return [*stages, Stage("window", Stack([*self.body.steps[len(blocks) :], _Head(self, tracks)]), 0)]
 
     def head(self, features: Piece, tracks: slice = slice(None)) -> Tensor:
         """Tracks [N, tracks, positions] from the trunk's output."""
@@ -199,5 +171,6 @@ class Network:
         """
         length = codes.shape[1]
         middle = self.body.needs(bins, self.tower.length(length))
-        piece = self.letters(codes, self.tower.needs(middle, length))
+        first, last = self.tower.needs(middle, length)
+        piece = self.letters(codes[:, first:last], (first, last), length)
         return self.head(self.body(self.tower(piece, middle), bins), tracks)

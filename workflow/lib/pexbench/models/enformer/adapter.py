@@ -12,18 +12,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pexbench.errors import InputError
-from pexbench.models.base import Adapter
+from pexbench.incremental import Sequences
 from pexbench.models.card import Card
 from pexbench.models.enformer.positions import GAMMA, position_features
 from pexbench.models.enformer.published import read_published
 from pexbench.models.enformer.readout import readout
-from pexbench.models.torch_exact import exact
+from pexbench.models.enformer.spans import trunk_steps
+from pexbench.models.torch_model import TorchAdapter
+from pexbench.models.torch_spans import Piece, Shared, Span, Stage, share
 
 #: Bins that the trunk computes at once (32,768 bp): 1.8 GB at most in place of 3.0 GB, and no slower.
 PIECE = 256
+#: Bins of the trunk that are shared together: fewer are alike in more people, but their margins weigh more.
+CHUNK = 8
 
 
-class Model(Adapter):
+class Model(TorchAdapter):
     """Enformer's human head in float32, TF32 off: the mean of a track's bins around the TSS.
 
     Each sequence is computed by itself, so that a result cannot depend on which others were in the batch: one sequence
@@ -53,14 +57,6 @@ class Model(Adapter):
             )
         network = read_published(self.weights_file("network"))
         self.readout = readout(card, self.options, network.head.count, network.trunk.bin)
-        try:
-            self._device = torch.device(device)
-            torch.empty(0, device=self._device)
-        except (RuntimeError, AssertionError) as error:
-            raise InputError(
-                f"device {device!r} cannot be used by PyTorch ({str(error).splitlines()[0]}); cpu, or cuda on a "
-                "machine with a GPU and a PyTorch built for it, is allowed; correct the configuration."
-            ) from error
         self.network = network.to(self._device)
         features = position_features(self.readout.total, network.transformer.features, gamma)
         self.positions = torch.from_numpy(features).to(self._device)
@@ -73,6 +69,35 @@ class Model(Adapter):
             for i in range(len(codes))
         ]
         return np.asarray(np.mean(made, axis=1), dtype=np.float32)
+
+    def forward_haplotypes(self, gene_id: str, sequences: Sequences) -> NDArray[np.float32]:
+        """Predict what haplotypes share once; see :class:`pexbench.models.base.Adapter`.
+
+        Shared are chunks of the trunk. Each bin of the transformer sees all others, so it is computed for every distinct
+        sequence, the last layer for the bins that are read.
+        """
+        here = self.readout
+        passes = [(sequences, here.forward)]
+        if here.both_strands:
+            passes.append((sequences.reverse_complement(), here.reverse))
+        stage = Stage("trunk", trunk_steps(self.network.trunk), CHUNK)
+        made = []
+        with self.arithmetic():
+            for given, bins in passes:
+                features = share(given, self._letters, [stage], (0, here.total), self.batches)
+                self.work.share("transformer", len(given), len(given))
+
+                def load(part: slice, features: Shared = features, count: int = len(given)) -> Tensor:
+                    return features.part(np.arange(count)[part], features.span)
+
+                def compute(x: Tensor, bins: slice = bins) -> Tensor:
+                    track = slice(here.track, here.track + 1)
+                    x = self.network.transformer(x.transpose(1, 2), self.positions, bins)
+                    return self.network.head(x, track).float()
+
+                found = self.batches.map("transformer", len(given), load, compute, on_cpu=1)
+                made.append(found.cpu().numpy().mean(axis=(1, 2)))
+        return np.asarray(np.mean(made, axis=0), dtype=np.float32)
 
     def outputs(
         self, codes: NDArray[np.uint8], bins: slice | None = None, tracks: slice = slice(None)
@@ -89,13 +114,18 @@ class Model(Adapter):
         """
         here = self.readout
         wanted = slice(here.crop, here.total - here.crop) if bins is None else bins
-        with torch.inference_mode(), exact():
+        with self.arithmetic():
             result = self.network(self._one_hot(codes), self.positions, wanted, tracks, PIECE)
-        return np.asarray(result[0].cpu().numpy(), dtype=np.float32)
+        return np.asarray(result[0].float().cpu().numpy(), dtype=np.float32)
 
     def _one_hot(self, codes: NDArray[np.uint8]) -> Tensor:
         """Codes uint8 [N, L] to float32 [N, 4, L]; N is zero in all four."""
         # A copy, because PyTorch takes no negative strides, which NumPy calls contiguous where an axis has length 1.
-        given = torch.from_numpy(codes.copy(order="C")).to(self._device)
+        given = torch.from_numpy(codes.copy(order="C"))
+        return self._letters(given, (0, given.shape[1]), given.shape[1]).values
+
+    def _letters(self, codes: Tensor, span: Span, whole: int) -> Piece:
+        """The network's input for codes uint8 [N, bases], which lie at ``span`` of sequences of ``whole`` bp."""
         letters = torch.arange(4, dtype=torch.uint8, device=self._device)
-        return (given[:, None, :] == letters[:, None]).to(torch.float32)
+        values = (codes.to(self._device)[:, None, :] == letters[:, None]).to(torch.float32)
+        return Piece(values, span[0], whole)

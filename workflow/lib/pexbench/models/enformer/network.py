@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 EPSILON = 1e-5  # of batch and layer norms, as in Sonnet and PyTorch
+#: Bins that attend at once: of all distances, such a block needs few more than there are keys.
+QUERIES = 256
 
 
 def gelu(x: Tensor) -> Tensor:
@@ -223,42 +225,53 @@ class Attention(Part):
         self.query, self.key, self.value = layers["query"], layers["key"], layers["value"]
         self.relative, self.out = layers["relative"], layers["out"]
 
-    def forward(self, x: Tensor, positions: Tensor) -> Tensor:
-        """Attend.
+    def forward(self, x: Tensor, positions: Tensor, queries: slice) -> Tensor:
+        """Attend from some bins to all.
 
         Args:
             x: [N, bins, channels].
             positions: [2 * bins - 1, features], see :func:`positions.position_features`.
+            queries: the bins that attend, with start and stop.
 
         Returns:
-            [N, bins, channels].
+            [N, queries, channels].
         """
-        query = self._heads(self.query(x)) * self.content_bias.shape[-1] ** -0.5
-        key, value = self._heads(self.key(x)), self._heads(self.value(x))
-        distance = self._heads(self.relative(positions))
-        logits = torch.matmul(query + self.content_bias, key.transpose(-1, -2))
-        by_distance = torch.matmul(query + self.position_bias, distance.transpose(-1, -2))
-        logits += _aligned(by_distance)
-        mixed = torch.matmul(logits.softmax(dim=-1), value)
-        return self.out(mixed.transpose(-2, -3).flatten(-2))
+        bins = x.shape[1]
+        key, value = self._heads(self.key(x)).transpose(-1, -2), self._heads(self.value(x))
+        query = self._heads(self.query(x[:, queries])) * self.content_bias.shape[-1] ** -0.5
+        # Row i of the distances that occur is distance i - queries.stop + 1.
+        distance = self._heads(self.relative(positions[bins - queries.stop : 2 * bins - 1 - queries.start]))
+        mixed = []
+        for start in range(0, query.shape[-2], QUERIES):
+            some = query[..., start : start + QUERIES, :]
+            count = some.shape[-2]
+            # Of these queries: from the last one's distance to the first bin to the first one's to the last bin.
+            low = query.shape[-2] - start - count
+            logits = torch.matmul(some + self.content_bias, key)
+            near = distance[..., low : low + bins + count - 1, :].transpose(-1, -2)
+            logits += _aligned(torch.matmul(some + self.position_bias, near), bins)
+            mixed.append(torch.matmul(logits.softmax(dim=-1), value))
+        return self.out(torch.cat(mixed, dim=-2).transpose(-2, -3).flatten(-2))
 
     def _heads(self, x: Tensor) -> Tensor:
         """[..., bins, heads * channels] to [..., heads, bins, channels]."""
         return x.unflatten(-1, (len(self.content_bias), -1)).transpose(-2, -3)
 
 
-def _aligned(by_distance: Tensor) -> Tensor:
+def _aligned(by_distance: Tensor, bins: int) -> Tensor:
     """From logits by distance to logits by key.
 
     Args:
-        by_distance: contiguous [N, heads, bins, 2 * bins - 1]; column d + bins - 1 is distance d.
+        by_distance: contiguous [N, heads, queries, bins + queries - 1] for neighbouring queries; the last column is the
+            distance from the first of them to the last bin.
+        bins: number of keys.
 
     Returns:
-        A view [N, heads, bins, bins]: row i, column j is distance j - i, so each row starts one column further left.
+        A view [N, heads, queries, bins]: in each row the keys begin one column further left.
     """
-    bins, step = by_distance.shape[-2], by_distance.stride()
+    queries, step = by_distance.shape[-2], by_distance.stride()
     shape = (*by_distance.shape[:-1], bins)
-    return by_distance.as_strided(shape, (*step[:-2], step[-2] - 1, 1), by_distance.storage_offset() + bins - 1)
+    return by_distance.as_strided(shape, (*step[:-2], step[-2] - 1, 1), by_distance.storage_offset() + queries - 1)
 
 
 class Layer(Part):
@@ -272,9 +285,9 @@ class Layer(Part):
         self.before, self.attention = before, attention
         self.between, self.widen, self.narrow = between, widen, narrow
 
-    def forward(self, x: Tensor, positions: Tensor) -> Tensor:
-        """[N, bins, channels] to the same."""
-        x = x + self.attention(self.before(x), positions)
+    def forward(self, x: Tensor, positions: Tensor, wanted: slice) -> Tensor:
+        """[N, bins, channels] to [N, bins wanted, channels]."""
+        x = x[:, wanted] + self.attention(self.before(x), positions, wanted)
         return x + self.narrow(functional.relu(self.widen(self.between(x))))
 
 
@@ -291,11 +304,22 @@ class Transformer(Part):
         """Number of position features the layers expect; 0 without layers."""
         return int(self.layers[0].attention.relative.weight.shape[1]) if len(self.layers) else 0
 
-    def forward(self, x: Tensor, positions: Tensor) -> Tensor:
-        """[N, bins, channels] and position features [2 * bins - 1, features] to [N, bins, channels]."""
-        for layer in self.layers:
-            x = layer(x, positions)
-        return x
+    def forward(self, x: Tensor, positions: Tensor, wanted: slice) -> Tensor:
+        """Every bin attends in every layer but the last, where only those wanted do.
+
+        Args:
+            x: [N, bins, channels].
+            positions: position features [2 * bins - 1, features].
+            wanted: bins to give.
+
+        Returns:
+            [N, bins wanted, channels].
+        """
+        every = slice(0, x.shape[1])
+        wanted = slice(*wanted.indices(x.shape[1])[:2])
+        for number, layer in enumerate(self.layers, start=1):
+            x = layer(x, positions, wanted if number == len(self.layers) else every)
+        return x if len(self.layers) else x[:, wanted]
 
 
 class Head(Part):
@@ -343,5 +367,5 @@ class Enformer(Part):
             [N, bins given, tracks given].
         """
         x = self.trunk(x) if piece is None else self.trunk.in_pieces(x, piece)
-        x = self.transformer(x.transpose(1, 2), positions)
-        return self.head(x[:, bins], tracks)
+        x = self.transformer(x.transpose(1, 2), positions, bins)
+        return self.head(x, tracks)

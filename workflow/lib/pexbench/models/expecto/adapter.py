@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,18 +12,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pexbench.errors import InputError
-from pexbench.models.base import Adapter, check_codes
+from pexbench.incremental import Sequences
+from pexbench.models.base import check_codes
 from pexbench.models.card import Card
 from pexbench.models.expecto.booster import read_booster
 from pexbench.models.expecto.network import CHANNELS, Beluga
 from pexbench.models.expecto.published import read_beluga
-from pexbench.models.torch_exact import exact
+from pexbench.models.expecto.spans import grid, trunk_steps
+from pexbench.models.torch_model import TorchAdapter
+from pexbench.models.torch_spans import Piece, Span, Stage, share
 
 WINDOW, STEP = 2000, 200
 #: 0-based index of the TSS in the window of shift 0, counted on the + strand for both strands.
 TSS_IN_WINDOW = 999
 #: Loss of weight per 200 bp of distance; each is used upstream, then each downstream.
 DECAYS = (0.01, 0.02, 0.05, 0.1, 0.2)
+#: Positions of the trunk (4 bp before the grids of the windows part, 16 bp behind) that are shared together.
+STEM_CHUNK, TRUNK_CHUNK = 64, 32
+#: Windows whose dense layers are computed together: their weights are read once for all of them.
+HEADS = 16
 
 
 def window_shifts(card: Card) -> NDArray[np.int64]:
@@ -58,7 +65,7 @@ def distance_weights(shifts: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.stack([np.exp(-decay * steps) * side for side in sides for decay in DECAYS])
 
 
-class Model(Adapter):
+class Model(TorchAdapter):
     """ExPecto in float32, TF32 off; the sums over windows and features are float64.
 
     Each sequence is computed by itself, its windows always in the same groups, so that a result cannot depend on
@@ -85,14 +92,6 @@ class Model(Adapter):
         self._weighting = distance_weights(window_shifts(card))
         network, booster = self.weights_file("beluga"), self.weights_file("booster")
         self._booster = read_booster(booster)
-        try:
-            self._device = torch.device(device)
-            torch.empty(0, device=self._device)
-        except (RuntimeError, AssertionError) as error:
-            raise InputError(
-                f"device {device!r} cannot be used by PyTorch ({str(error).splitlines()[0]}); cpu, or cuda on a "
-                "machine with a GPU and a PyTorch built for it, is allowed; correct the configuration."
-            ) from error
         self.network: Beluga = read_beluga(network, WINDOW).to(self._device)
         given, wanted = len(self._booster.weights), self.feature_count
         if given != wanted:
@@ -110,6 +109,74 @@ class Model(Adapter):
     def forward(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Predict; see :class:`pexbench.models.base.Adapter`."""
         return self._booster.predict(self._features(codes)).astype(np.float32)
+
+    def forward_haplotypes(self, gene_id: str, sequences: Sequences) -> NDArray[np.float32]:
+        """Predict what haplotypes share once; see :class:`pexbench.models.base.Adapter`.
+
+        Shared are chunks of the trunk, which overlapping windows share as well, and distinct windows. All behind them
+        is linear: a window adds one number to the prediction, its features times what the linear model and the
+        weightings make of them.
+        """
+        starts = [start for start, _ in sequences.sliding(WINDOW, STEP)]
+        pieces = [found for _, found in sequences.sliding(WINDOW, STEP)]
+        with self.arithmetic():
+            forward = self._trunk(sequences, starts)
+            backward = self._trunk(sequences.reverse_complement(), [sequences.length - WINDOW - start for start in starts])
+            items = [(window, row) for window, found in enumerate(pieces) for row in found.rows.tolist()]
+            self.work.share("window", len(items), len(pieces) * len(sequences))
+
+            def load(part: slice) -> Tensor:
+                strands = [[trunk(*item) for item in items[part]] for trunk in (forward, backward)]
+                return torch.stack([torch.cat(strand) for strand in strands], dim=1)
+
+            def compute(x: Tensor) -> Tensor:
+                first, second = (self.network.head(x[:, strand]).to(torch.float64) for strand in (0, 1))
+                return (first + second) / 2
+
+            features = self.batches.map("window", len(items), load, compute, unit=HEADS, on_cpu=HEADS).cpu().numpy()
+        marks = self.network.architecture.features
+        weights = self._booster.weights.reshape(len(self._weighting), 1 + marks)[:, 1:]
+        own = self._weighting.T @ weights  # [windows, features]
+        total, at = np.zeros(len(sequences)), 0
+        for window, found in enumerate(pieces):
+            total += (features[at : at + len(found)] * own[window]).sum(axis=1)[found.number]
+            at += len(found)
+        return (total + self._booster.bias + self._booster.base_score).astype(np.float32)
+
+    def _trunk(self, sequences: Sequences, starts: Sequence[int]) -> Callable[[int, int], Tensor]:
+        """The trunk of every window of one strand: a function of window and row to [1, channels, positions].
+
+        Args:
+            sequences: of this strand.
+            starts: first base of each window.
+        """
+        step = grid(self.network.architecture)
+        stem, ways = trunk_steps(self.network, [start % step for start in starts])
+        count = self.network.architecture.positions(WINDOW)
+        spans = [(start // step, start // step + count) for start in starts]
+        first = Stage("stem", stem, STEM_CHUNK)
+        whole = stem.length(sequences.length)
+        reach = {
+            offset: (min(s[0] for s in own), max(s[1] for s in own))
+            for offset in ways
+            if (own := [span for span, start in zip(spans, starts, strict=True) if start % step == offset])
+        }
+        needs = [way.needs(reach[offset], whole) for offset, way in ways.items()]
+        common = min(need[0] for need in needs), max(need[1] for need in needs)
+        done = share(sequences, self._letters, [first], common, self.batches)
+        made = {
+            offset: share(
+                sequences, self._letters, [first, Stage("trunk", way, TRUNK_CHUNK)], reach[offset], self.batches, done
+            )
+            for offset, way in ways.items()
+        }
+        return lambda window, row: made[starts[window] % step].part(np.array([row]), spans[window])
+
+    def _letters(self, codes: Tensor, span: Span, whole: int) -> Piece:
+        """The network's input for codes uint8 [N, bases], which lie at ``span`` of sequences of ``whole`` bp."""
+        order = torch.tensor(CHANNELS, dtype=torch.uint8, device=self._device)
+        values = codes.to(self._device)[:, None, :] == order[None, :, None]
+        return Piece(values.to(torch.float32).contiguous(), span[0], whole)
 
     def features(self, codes: NDArray[np.uint8]) -> NDArray[np.float64]:
         """What the linear model reads.
@@ -152,14 +219,13 @@ class Model(Adapter):
     def _chromatin(self, codes: NDArray[np.uint8]) -> NDArray[np.float64]:
         """One sequence, uint8 [L], to float64 [windows, chromatin features]."""
         windows = torch.from_numpy(np.ascontiguousarray(codes)).to(self._device).unfold(0, WINDOW, STEP)
-        with torch.inference_mode(), exact():
+        with self.arithmetic():
             parts = [self._both_strands(part).cpu() for part in windows.split(self._group)]
         return np.asarray(torch.cat(parts).numpy(), dtype=np.float64)
 
     def _both_strands(self, codes: Tensor) -> Tensor:
         """Codes uint8 [W, 2000] to the mean over both strands, float64 [W, chromatin features]."""
-        order = torch.tensor(CHANNELS, dtype=torch.uint8, device=codes.device)
-        letters = (codes[:, None, :] == order[None, :, None]).to(torch.float32).contiguous()
+        letters = self._letters(codes, (0, codes.shape[1]), codes.shape[1]).values
         # A and T, G and C lie opposite each other in the channels' order: reversed, they are complements.
         reverse = letters.flip(1, 2).contiguous()
         forward, backward = (self.network(x).to(torch.float64) for x in (letters, reverse))

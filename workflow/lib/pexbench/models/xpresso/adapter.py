@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from pexbench.errors import InputError
-from pexbench.models.base import Adapter
 from pexbench.models.card import Card
-from pexbench.models.torch_exact import exact
+from pexbench.models.torch_model import TorchAdapter
 from pexbench.models.xpresso.published import Layer, read_published
 
 
@@ -31,7 +29,7 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-class Model(Adapter):
+class Model(TorchAdapter):
     """Xpresso in float32, TF32 off; half-life features are 0.
 
     On the CPU each sequence is computed by itself and by one thread: its activations then stay in the processor's
@@ -51,14 +49,6 @@ class Model(Adapter):
         """Read the network; ``weights`` holds the published file as ``network``."""
         super().__init__(card, weights, device=device, options=options)
         network = read_published(self.weights_file("network"), card.input.length)
-        try:
-            self._device = torch.device(device)
-            torch.empty(0, device=self._device)
-        except (RuntimeError, AssertionError) as error:
-            raise InputError(
-                f"device {device!r} cannot be used by PyTorch ({str(error).splitlines()[0]}); cpu, or cuda on a "
-                "machine with a GPU and a PyTorch built for it, is allowed; correct the configuration."
-            ) from error
         self._network = network
         self._parameters = {
             layer.name: {name: self._put(layer, name) for name in layer.parameters} for layer in network.layers
@@ -68,8 +58,8 @@ class Model(Adapter):
         """Predict; see :class:`pexbench.models.base.Adapter`."""
         whole = torch.from_numpy(np.ascontiguousarray(codes))
         parts = whole.split(1 if self._device.type == "cpu" else len(codes))
-        with torch.inference_mode(), exact(), _one_thread():
-            result = torch.cat([self._run(part.to(self._device)).cpu() for part in parts])
+        with self.arithmetic(), _one_thread():
+            result = torch.cat([self._run(part.to(self._device)).float().cpu() for part in parts])
         return np.asarray(result.numpy(), dtype=np.float32)
 
     def _run(self, codes: Tensor) -> Tensor:

@@ -1,0 +1,134 @@
+"""Batches as large as the device's free memory allows, halved and tried again when it does not."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from pexbench.errors import InputError
+from pexbench.models.work import Work
+
+LOG = logging.getLogger(__name__)
+#: Share of the free memory that a batch may fill: the allocator needs room for blocks of other sizes.
+FILL = 0.7
+#: Items at once on the CPU, where they are small.
+ON_CPU = 4
+
+
+class Batches:
+    """Applies a function to many items of one shape, some at a time.
+
+    On the CPU a few items at a time, whose activations stay in the processor's cache: faster than larger batches. On a
+    GPU the first item is computed alone, and the memory it took decides how many follow at once.
+
+    Attributes:
+        work: the ledger.
+        limit: most items at once, or None.
+        peak: largest memory of the GPU in use so far, in bytes.
+    """
+
+    def __init__(self, device: torch.device, work: Work, limit: int | None = None) -> None:
+        """Keep the device and the ledger."""
+        self._device, self.work, self.limit = device, work, limit
+        self.peak = self._bytes = 0
+        self._sizes: dict[tuple[str, tuple[int, ...]], int] = {}
+        self._costs: dict[tuple[str, tuple[int, ...]], int] = {}
+
+    def map(
+        self,
+        stage: str,
+        count: int,
+        load: Callable[[slice], Tensor],
+        compute: Callable[[Tensor], Tensor],
+        unit: int = 1,
+        on_cpu: int = ON_CPU,
+    ) -> Tensor:
+        """Compute all items.
+
+        Args:
+            stage: name of what is computed, for the ledger and errors.
+            count: number of items, at least 1.
+            load: gives the items of a slice, [n, ...], on the device.
+            compute: [n, ...] to [n, ...], each item by itself.
+            unit: items to compute together at least, where single ones would be slow; a last group that is smaller is
+                filled up, so that every item is computed in the same way.
+            on_cpu: items at once on the CPU.
+
+        Returns:
+            The results of all items, [count, ...], on the device.
+
+        Raises:
+            InputError: memory does not suffice for one item.
+        """
+        result: Tensor | None = None
+        at, size = 0, unit
+        while at < count:
+            stop = min(at + size, count)
+            try:
+                given = load(slice(at, stop))
+                key = (stage, tuple(given.shape[1:]))
+                if at == 0 and size < (known := self._sizes.get(key, unit)):
+                    size = known
+                    continue
+                made = self._computed(key, given, compute, unit)
+                if result is None:
+                    result = made.new_empty((count, *made.shape[1:]))
+                result[at:stop] = made
+            except torch.OutOfMemoryError as error:
+                if size <= unit:
+                    raise InputError(
+                        f"{stage}: memory of {self._device} does not suffice for {unit} item(s) at once "
+                        f"({str(error).splitlines()[0]}); use a device with more memory, or one that nobody else uses."
+                    ) from None
+                size = max(size // 2 // unit * unit, unit)
+                self._sizes[key] = size
+                LOG.warning("%s: out of memory, %d at a time from here on", stage, size)
+                torch.cuda.empty_cache()
+                continue
+            self.work.batch(stage, stop - at)
+            at = stop
+            if key not in self._sizes:
+                size = self._sizes[key] = self._fitting(unit, on_cpu)
+        assert result is not None  # noqa: S101 count is at least 1
+        return result
+
+    def _computed(
+        self, key: tuple[str, tuple[int, ...]], given: Tensor, compute: Callable[[Tensor], Tensor], unit: int
+    ) -> Tensor:
+        """Results for one batch; the first of its kind is counted, and its memory measured."""
+        number = len(given)
+        if number % unit:
+            filler = given.new_zeros((unit - number % unit, *given.shape[1:]))
+            given = torch.cat([given, filler])
+        on_gpu = self._device.type == "cuda"
+        held = torch.cuda.memory_allocated(self._device) if on_gpu else 0
+        if key in self._costs:
+            made = compute(given)
+        else:
+            if on_gpu:
+                torch.cuda.reset_peak_memory_stats(self._device)
+            counter = FlopCounterMode(display=False)
+            with counter:
+                made = compute(given)
+            self._costs[key] = counter.get_total_flops() // 2 // len(given)
+        if on_gpu:
+            peak = torch.cuda.max_memory_allocated(self._device)
+            self.peak = max(self.peak, peak)
+            if key not in self._sizes:
+                self._bytes = (peak - held + given.nbytes) // len(given)
+        self.work.multiply_adds += self._costs[key] * len(given)
+        return made[:number]
+
+    def _fitting(self, unit: int, on_cpu: int) -> int:
+        """How many items to compute at once, after the first of their kind."""
+        size = self.limit or on_cpu
+        if self._device.type == "cuda":
+            spare = torch.cuda.memory_reserved(self._device) - torch.cuda.memory_allocated(self._device)
+            free = torch.cuda.mem_get_info(self._device)[0] + spare
+            fitting = int(FILL * free / max(self._bytes, 1))
+            size = min(self.limit or fitting, fitting)
+        return max(size // unit * unit, unit)

@@ -1,0 +1,95 @@
+"""What all PyTorch adapters share: the device, the arithmetic, batches by memory, counted work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.flop_counter import FlopCounterMode
+
+from pexbench.errors import InputError
+from pexbench.models.base import Adapter
+from pexbench.models.card import Card
+from pexbench.models.torch_batches import Batches
+from pexbench.models.torch_exact import PRECISIONS, arithmetic
+
+
+class TorchAdapter(Adapter):
+    """A model that computes in PyTorch.
+
+    Attributes:
+        batches: how many pieces are computed at once.
+    """
+
+    precisions = PRECISIONS
+
+    def __init__(
+        self,
+        card: Card,
+        weights: Mapping[str, Path],
+        *,
+        device: str = "cpu",
+        options: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
+        """Keep the settings and try the device.
+
+        Raises:
+            InputError: PyTorch cannot use the device, or as :class:`pexbench.models.base.Adapter`.
+        """
+        super().__init__(card, weights, device=device, options=options)
+        try:
+            self._device = torch.device(device)
+            torch.empty(0, device=self._device)
+        except (RuntimeError, AssertionError) as error:
+            raise InputError(
+                f"device {device!r} cannot be used by PyTorch ({str(error).splitlines()[0]}); cpu, or cuda on a "
+                "machine with a GPU and a PyTorch built for it, is allowed; correct the configuration."
+            ) from error
+        self.batches = Batches(self._device, self.work)
+
+    def use(self, precision: str = "float32", batch_size: int | None = None) -> None:
+        """Choose precision and batch size; see :meth:`pexbench.models.base.Adapter.use`."""
+        super().use(precision, batch_size)
+        if precision == "tf32" and self._device.type != "cuda":
+            raise InputError(
+                f"model {self.card.name}: precision tf32 on {self._device.type}; only NVIDIA GPUs have it; "
+                "set inference.precision to 'float32', or run on a GPU."
+            )
+        self.batches.limit = batch_size
+
+    def arithmetic(self) -> AbstractContextManager[None]:
+        """The precision chosen, for a ``with`` statement."""
+        return arithmetic(self.precision, self._device.type)
+
+    def plain_multiply_adds(self, codes: NDArray[np.uint8]) -> int:
+        """Multiply-adds of the plain path for one sequence, uint8 [1, L]: it is run and counted."""
+        counter = FlopCounterMode(display=False)
+        with counter:
+            self.predict(codes)
+        return int(counter.get_total_flops() // 2)
+
+    def device_facts(self) -> dict[str, object]:
+        """See :meth:`pexbench.models.base.Adapter.device_facts`."""
+        facts = super().device_facts() | {"threads": torch.get_num_threads()}
+        if self._device.type == "cuda":
+            facts["device_name"] = torch.cuda.get_device_name(self._device)
+            facts["peak_device_memory_mb"] = round(self.batches.peak / 1e6, 1)
+        return facts
+
+    def _counted(
+        self, kind: str, codes: NDArray[np.uint8], compute: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
+        if kind not in self._costs:
+            counter = FlopCounterMode(display=False)
+            with counter:
+                made = compute(codes)
+            self._costs[kind] = int(counter.get_total_flops() // 2) // len(codes)
+        else:
+            made = compute(codes)
+        self.work.multiply_adds += self._costs[kind] * len(codes)
+        return made
