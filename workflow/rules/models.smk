@@ -93,6 +93,29 @@ def options_of(model):
     ]
 
 
+def adapter_options(model):
+    """Arguments that name a model of the run, its implementation, weights and options; quoted one by one in a shell."""
+    given = MODELS[model]
+    implementation = or_stop(CARDS[model].implementation_name, given["implementation"])
+    weights = [f"{key}={path}" for key, path in weight_files(model).items()]
+    return [
+        *("--card", given["card"], "--implementation", implementation),
+        *("--weights", *weights, "--options", *options_of(model)),
+    ]
+
+
+def inference_options(model):
+    """Method and precision of a model, with what measures a faster precision; only PyTorch models have one."""
+    given = config["inference"]
+    precision = given["precision"] if environment(model) == "torch" else "float32"
+    sample = (
+        f" --sample {given['sampled_haplotypes']} --seed {config['seed']}"
+        if precision != "float32"
+        else ""
+    )
+    return f"--method {given['method']} --precision {precision}{sample}"
+
+
 def model_digest(model):
     """Digest of all code that a model's predictions depend on."""
     card = CARDS[model]

@@ -46,6 +46,7 @@ for model in NETWORKS:
         output:
             people=f"<run>/predictions/{model}/{{shard}}.parquet",
             reference=f"<run>/predictions/{model}/{{shard}}.reference.tsv",
+            performance=f"<run>/predictions/{model}/{{shard}}.performance.json",
         log:
             f"<logs>/predict/{model}/{{shard}}.log",
         benchmark:
@@ -54,27 +55,23 @@ for model in NETWORKS:
             f"../../envs/{environment(model)}.yaml"
         resources:
             mem_mb=CARDS[model].memory_mb,
-            # Speed, not science: resources do not cause reruns, params do.
-            batch_size=config["inference"]["batch_size"] or CARDS[model].batch_size,
+            # Speed, not science: resources do not cause reruns, params do. Batch size 0: by memory.
+            batch_size=config["inference"]["batch_size"] or 0,
             device=config["inference"]["device"],
         params:
             environment=environment(model),
-            card=MODELS[model]["card"],
-            implementation=CARDS[model].implementation_name(
-                MODELS[model]["implementation"]
-            ),
-            weights=[f"{key}={path}" for key, path in weight_files(model).items()],
-            options=options_of(model),
+            model=adapter_options(model),
+            how=inference_options(model),
             only=shard_genes,
             region=option("--region", REGION),
             genotyping=GENOTYPE_OPTIONS,
             code=model_digest(model),
         shell:
-            "pexbench {params.environment} --log {log} predict --card {params.card} "
-            "--implementation {params.implementation} --weights {params.weights} --options {params.options:q} "
+            "pexbench {params.environment} --log {log} predict {params.model:q} {params.how} "
             "--bcf {input.bcf} --reference {input.reference} --genes {input.genes} --only {params.only} "
             "--samples {input.samples} {params.region} {params.genotyping} --device {resources.device} "
-            "--batch-size {resources.batch_size} --output {output.people} --output-reference {output.reference}"
+            "--batch-size {resources.batch_size} --output {output.people} --output-reference {output.reference} "
+            "--output-performance {output.performance}"
 
     rule:
         name:

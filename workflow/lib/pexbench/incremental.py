@@ -173,7 +173,9 @@ class Sequences:
         )
 
 
-def from_letters(reference: Codes, positions: NDArray[np.int64], letters: Codes, others: Codes) -> tuple[Sequences, Rows]:
+def from_letters(
+    reference: Codes, positions: NDArray[np.int64], letters: Codes, others: Codes
+) -> tuple[Sequences, Rows]:
     """Sequences without repeats, the reference as the first of them.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,7 +53,11 @@ class Progress:
             self._per_sequence = self._adapter.plain_multiply_adds(cohort.sequences.codes(np.zeros(1, np.int64)))
             self._counting = time.monotonic() - begin
         here = cohort.index.size
-        self._done, self._haplotypes, self._distinct = self._done + 1, self._haplotypes + here, self._distinct + distinct
+        self._done, self._haplotypes, self._distinct = (
+            self._done + 1,
+            self._haplotypes + here,
+            self._distinct + distinct,
+        )
         for stage, (computed, total) in self._adapter.work.pieces.items():
             sums = self._pieces.setdefault(stage, [0, 0])
             sums[0] += computed
@@ -113,7 +117,7 @@ def peak_memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
-def gather(shards: dict[str, Sequence[str | Path]]) -> pd.DataFrame:
+def gather(shards: Mapping[str, Sequence[str | Path]]) -> pd.DataFrame:
     """Put the performance of all shards of some models together.
 
     Args:

@@ -92,7 +92,18 @@ def spelled_out(models: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, 
 
 
 #: Target rules; no model may be called so.
-RESERVED = {"all", "figures", "prepare", "haplotypes", "scores", "check_inputs", "simulate", "help"}
+RESERVED = {
+    "all",
+    "figures",
+    "prepare",
+    "haplotypes",
+    "scores",
+    "check_inputs",
+    "simulate",
+    "help",
+    "check_ports",
+    "check_incremental",
+}
 
 
 def read_gene_rows(path: str | Path) -> list[GeneRow]:
@@ -167,6 +178,7 @@ def shards(rows: Sequence[GeneRow], size: int) -> dict[str, list[str]]:
 def settings_json(config: Mapping[str, Any]) -> str:
     """The scientific settings of a run as one line of JSON; how fast and from where is left out."""
     kept = {key: value for key, value in config.items() if key not in ("inference", "mirror")}
+    kept["inference"] = {key: config["inference"][key] for key in ("method", "precision")}
     return json.dumps(kept, sort_keys=True)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,15 +142,14 @@ def predict_shard(
     progress = Progress(adapter, len(genes), how.method)
     for gene in genes:
         window = window_of(gene, card.window_rule())
-        cohort, n_variants = _cohort(gene, window, reference, genotyping if gene.gene_id in personal else None)
+        cohort, n_variants = cohort_of(gene, window, reference, genotyping if gene.gene_id in personal else None)
         if how.method == "plain":
             values = _one_by_one(adapter, gene.gene_id, cohort)
             by_person = values[1:].reshape(-1, 2)
-            used = np.unique(cohort.index)
         else:
             values = adapter.predict_haplotypes(gene.gene_id, cohort.sequences)
             by_person = values[cohort.index]
-            used = np.unique(cohort.index)
+        used = np.unique(cohort.index)
         n_distinct = len(used)
         if n_distinct:
             people.append(haplotype_table(gene.gene_id, cohort.samples, by_person))
@@ -168,8 +166,18 @@ def predict_shard(
     return Predicted(table, pd.DataFrame(rows, columns=list(REFERENCE_COLUMNS)), progress.summary(how.precision))
 
 
-def _cohort(gene: Gene, window: Window, reference: Reference, genotyping: Genotyping | None) -> tuple[Cohort, int]:
-    """The gene's distinct sequences, the reference as row 0, and the number of variants in the window."""
+def cohort_of(gene: Gene, window: Window, reference: Reference, genotyping: Genotyping | None) -> tuple[Cohort, int]:
+    """The sequences of one gene.
+
+    Args:
+        gene: the gene.
+        window: the model's window around it.
+        reference: reference sequence.
+        genotyping: genotypes, or None for the reference alone.
+
+    Returns:
+        The distinct sequences, the reference as row 0, with everyone's rows, and the number of variants in the window.
+    """
     if genotyping is None:
         known = np.frombuffer(reference.fetch(window.contig, window.start, window.end), dtype=np.uint8)
         alone = Sequences.whole(encode(known[None, :], window.reverse))
@@ -193,9 +201,7 @@ def _one_by_one(adapter: Adapter, gene_id: str, cohort: Cohort) -> npt.NDArray[n
     return np.concatenate([adapter.predict_gene(gene_id, cohort.sequences.codes(rows[[i]])) for i in range(len(rows))])
 
 
-def _compared(
-    adapter: Adapter, gene_id: str, cohort: Cohort, used: npt.NDArray[np.int64], how: How
-) -> Agreement:
+def _compared(adapter: Adapter, gene_id: str, cohort: Cohort, used: npt.NDArray[np.int64], how: How) -> Agreement:
     """A faster precision against float32 on some of the haplotypes that people have."""
     random = np.random.default_rng([how.seed, *gene_id.encode()])
     chosen = np.sort(random.choice(used, min(how.sample, len(used)), replace=False))

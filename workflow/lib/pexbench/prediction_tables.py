@@ -26,6 +26,7 @@ import pandas as pd
 from pexbench.errors import InputError, listing
 from pexbench.files import checksum
 from pexbench.genes import Gene
+from pexbench.precision import Agreement
 from pexbench.prediction_names import REFERENCE, Matched, Names, gene_names, match_names, person_names
 from pexbench.predictions import REFERENCE_COLUMNS
 
@@ -290,7 +291,8 @@ def _assemble(
     )
     known = reference.dropna()
     made = pd.DataFrame({"gene_id": list(known.index), "prediction": known.to_numpy(np.float32)})
-    unknown = {"n_share": np.nan, "genotyped_share": np.nan, "n_variants": 0, "n_distinct": 0}
+    shares = ("n_share", "genotyped_share", *Agreement._fields)
+    unknown = {**dict.fromkeys(shares, np.nan), "n_variants": 0, "n_distinct": 0}
     report = {
         "model": model,
         "table": {"name": path.name, "sha256": checksum(path), "layout": layout},

@@ -142,9 +142,27 @@ class Scores(Strict):
 
 
 class Inference(Strict):
-    """How predictions are computed; changes no result, reruns nothing."""
+    """How predictions are computed. ``method`` and ``precision`` change numbers; the rest changes speed alone."""
 
-    batch_size: int | None = Field(None, ge=1, description="Sequences per batch (default: the card's).")
+    method: Literal["incremental", "plain"] = Field(
+        "incremental",
+        description="incremental computes what haplotypes share once, exactly; plain passes every haplotype through "
+        "the model by itself.",
+    )
+    precision: Literal["float32", "tf32", "bf16"] = Field(
+        "float32",
+        description="Of PyTorch models; all others compute in float32. With tf32 and bf16 the run measures the error "
+        "against the spread between haplotypes of every gene and puts it into the scores.",
+    )
+    sampled_haplotypes: int = Field(
+        16,
+        ge=2,
+        description="Haplotypes per gene that a faster precision is compared on, and that check_incremental predicts "
+        "both ways.",
+    )
+    batch_size: int | None = Field(
+        None, ge=1, description="Most sequences or pieces at once (default: what the device's memory allows)."
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one.")
 
 
@@ -182,4 +200,4 @@ class Settings(Strict):
     control_model: str | None = Field(None, description="The model behind the controls (default: the first).")
     elastic_net: ElasticNet = Field(default_factory=ElasticNet, description="Settings of the baselines.")
     scores: Scores = Field(default_factory=Scores, description="Settings of the scores.")
-    inference: Inference = Field(default_factory=Inference, description="Speed, not science.")
+    inference: Inference = Field(default_factory=Inference, description="How predictions are computed.")

@@ -17,15 +17,24 @@ import pandas as pd
 
 from pexbench.errors import InputError, listing
 from pexbench.files import read_table
+from pexbench.precision import LARGEST_ERROR, Agreement
 from pexbench.scores.correlation import STATISTICS, correlate
 
 Floats = npt.NDArray[np.float64]
 
 AXES = ("across_individuals", "across_genes_reference", "across_genes_personal")
 #: Columns of the long table of scores, one row per unit (gene, person or ``reference``) and statistic.
-COLUMNS = ("model", "metric", "axis", "unit_id", "statistic", "value", "n", "p", "lower", "upper", "note")
+#: ``error_over_spread`` and ``rank_agreement`` say of a gene across individuals how far a precision faster than float32
+#: is from it (:class:`pexbench.precision.Agreement`); empty for float32.
+COLUMNS = (
+    *("model", "metric", "axis", "unit_id", "statistic", "value", "n", "p", "lower", "upper"),
+    *("error_over_spread", "rank_agreement", "note"),
+)
 #: How to read the columns of the long table that are not text.
-TYPES = {"value": float, "n": "int64", "p": float, "lower": float, "upper": float}
+TYPES = {
+    **dict.fromkeys(("value", "p", "lower", "upper", "error_over_spread", "rank_agreement"), float),
+    "n": "int64",
+}
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,8 @@ class ScoreInputs:
     Attributes:
         model: name of the model.
         personal: columns ``gene_id``, ``sample``, ``prediction`` (float32, ranked as stored), one row per pair.
-        reference: columns ``gene_id``, ``prediction``; None for a model without a reference prediction.
+        reference: columns ``gene_id``, ``prediction`` and, where a faster precision was compared with float32,
+            ``error_over_spread`` and ``rank_agreement``; None for a model without a reference prediction.
         expression_individuals: genes x samples, float64, for scores across individuals (for example
             inverse-normal per gene); NaN where not measured.
         expression_genes: genes x samples, float64, comparable between genes (for example RPKM); NaN where
@@ -142,6 +152,8 @@ def _rows(model: str, metric: str, block: Block) -> pd.DataFrame:
             "p": found.p,
             "lower": found.lower,
             "upper": found.upper,
+            "error_over_spread": np.nan,
+            "rank_agreement": np.nan,
             "note": notes,
         }
         tables.append(pd.DataFrame(columns, columns=list(COLUMNS)))
@@ -183,7 +195,21 @@ def score_model(inputs: ScoreInputs) -> pd.DataFrame:
         InputError: tables repeat a name, predictions are not finite, or no name is shared.
     """
     tables = [metric.score(inputs) for metric in metrics().values()]
-    return pd.concat([table for table in tables if len(table)], ignore_index=True)
+    return _marked(pd.concat([table for table in tables if len(table)], ignore_index=True), inputs.reference)
+
+
+def _marked(scores: pd.DataFrame, reference: pd.DataFrame | None) -> pd.DataFrame:
+    """Put the agreement of a faster precision with float32 beside each gene's scores, and mark the genes it fails."""
+    if reference is None or "error_over_spread" not in reference:
+        return scores
+    here = scores["axis"] == "across_individuals"
+    by_gene = reference.set_index("gene_id")
+    for column in Agreement._fields:
+        scores.loc[here, column] = scores.loc[here, "unit_id"].map(by_gene[column]).to_numpy(np.float64)
+    failed = here & (scores["error_over_spread"] > LARGEST_ERROR)
+    mark = f"error of the precision above {LARGEST_ERROR:.0%} of the spread"
+    scores.loc[failed, "note"] = [f"{note}; {mark}" if note else mark for note in scores.loc[failed, "note"]]
+    return scores
 
 
 def read_scores(path: str | Path) -> pd.DataFrame:

@@ -121,7 +121,9 @@ class Model(TorchAdapter):
         pieces = [found for _, found in sequences.sliding(WINDOW, STEP)]
         with self.arithmetic():
             forward = self._trunk(sequences, starts)
-            backward = self._trunk(sequences.reverse_complement(), [sequences.length - WINDOW - start for start in starts])
+            backward = self._trunk(
+                sequences.reverse_complement(), [sequences.length - WINDOW - start for start in starts]
+            )
             items = [(window, row) for window, found in enumerate(pieces) for row in found.rows.tolist()]
             self.work.share("window", len(items), len(pieces) * len(sequences))
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from pexbench.incremental import Sequences
 from pexbench.models.card import Card
 from pexbench.models.torch_model import TorchAdapter
 from pexbench.models.xpresso.published import Layer, read_published
@@ -61,6 +62,19 @@ class Model(TorchAdapter):
         with self.arithmetic(), _one_thread():
             result = torch.cat([self._run(part.to(self._device)).float().cpu() for part in parts])
         return np.asarray(result.numpy(), dtype=np.float32)
+
+    def forward_haplotypes(self, gene_id: str, sequences: Sequences) -> NDArray[np.float32]:
+        """Predict each distinct window once; see :class:`pexbench.models.base.Adapter`."""
+        every = np.arange(len(sequences))
+        with self.arithmetic(), _one_thread():
+            result = self.batches.map(
+                "window",
+                len(sequences),
+                lambda part: torch.from_numpy(sequences.codes(every[part])).to(self._device),
+                lambda codes: self._run(codes).float(),
+                on_cpu=1,
+            )
+        return np.asarray(result.cpu().numpy(), dtype=np.float32)
 
     def _run(self, codes: Tensor) -> Tensor:
         """Codes uint8 [N, L] through every layer; sequences lie as [N, channels, steps] on the way. Gives [N]."""
