@@ -9,10 +9,16 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from pexbench.incremental import Sequences
+    from pexbench.models.base import Adapter
 
 GENE = "GENE-NOBODY-KNOWS"
 
@@ -31,6 +37,56 @@ def sequences(length: int, seed: int = 1, count: int | None = None) -> np.ndarra
     codes[2, length // 4 : 3 * length // 4] = 4
     codes[3, : length // 3] = 4
     return codes
+
+
+def haplotypes(length: int, seed: int = 3) -> Sequences:
+    """Fourteen sequences of one gene: the reference, eleven with letters of their own at few sites, two moved by an indel.
+
+    Sites lie in the middle, next to each other, and at both ends; some are shared, and some letters are N.
+    """
+    from pexbench.incremental import from_letters
+
+    rng = np.random.default_rng(seed)
+    reference = sequences(length, seed, 4)[1]
+    middle = length // 2
+    near = np.array([-1200, -130, -129, -64, -1, 0, 1, 65, 128, 700])
+    positions = np.unique([0, length // 5, *(middle + near), length - length // 5, length - 1])
+    others = rng.integers(1, 4, (11, len(positions))) + reference[positions]
+    letters = np.where(rng.random((11, len(positions))) < 0.3, others % 4, reference[positions])
+    letters[0, len(positions) // 2], letters[10] = 4, others[10] % 4
+    moved = np.stack([reference, reference])
+    moved[0, middle + 3 :] = reference[middle : length - 3]  # an insertion of three bases behind the middle
+    moved[1, : middle - 50] = reference[2 : middle - 48]  # and one of two before it
+    found, rows = from_letters(reference, positions, letters.astype(np.uint8), moved)
+    assert len(set(rows.tolist())) == len(rows) == len(found) - 1 == 13
+    return found
+
+
+def exercise_haplotypes(adapter: Adapter, given: Sequences) -> dict[str, np.ndarray]:
+    """Predict the haplotypes of a gene as the workflow does, in several ways; each row in its place, NaN where left out."""
+    from pexbench.incremental import Sequences
+    from pexbench.models.base import Adapter
+
+    every, size = np.arange(len(given)), adapter.card.batch_size
+    codes = given.codes(every)
+    plain = [adapter.predict_gene(GENE, codes[i : i + size]) for i in range(0, len(codes), size)]
+    made = {"haplotypes_plain": np.concatenate(plain), "haplotypes": adapter.predict_haplotypes(GENE, given)}
+    for name, rows in {"few": np.array([7, 3, 12, 0]), "one": np.array([5])}.items():
+        by_letters = rows < len(given.letters)
+        filled = np.full(len(given), np.nan, np.float32)
+        filled[np.concatenate([rows[by_letters], rows[~by_letters]])] = adapter.predict_haplotypes(
+            GENE, given.take(rows)
+        )
+        made[f"haplotypes_{name}"] = filled
+    adapter.use("float32", 3)
+    # Known as whole sequences only, and in another order.
+    mixed = np.random.default_rng(2).permutation(every)
+    made["haplotypes_whole"] = adapter.predict_haplotypes(GENE, Sequences.whole(codes[mixed]))[np.argsort(mixed)]
+    adapter.use()
+    made["haplotypes_empty"] = adapter.predict_haplotypes(GENE, given.take(every[:0]))
+    made["haplotypes_codes_after"] = given.codes(every)
+    made["shares"] = np.array(type(adapter).forward_haplotypes is not Adapter.forward_haplotypes)
+    return made
 
 
 def exercise(
@@ -74,6 +130,8 @@ def exercise(
         "empty_gene": adapter.predict_gene(GENE, given[:0]),
         "codes_after": given,
     }
+    gene = haplotypes(codes.shape[1])
+    results |= exercise_haplotypes(adapter, gene)
     five = given[:2].copy()
     five[1, 7] = 5
     misuses = {
@@ -84,6 +142,17 @@ def exercise(
         "list": lambda: adapter.predict(given[:2].tolist()),
         "value 5": lambda: adapter.predict(five),
         "gene, short": lambda: adapter.predict_gene(GENE, given[:2, :-1]),
+        "haplotypes, short": lambda: adapter.predict_haplotypes(GENE, gene.cropped(0, gene.length - 1)),
+        "haplotypes, value 5 in a letter": lambda: adapter.predict_haplotypes(
+            GENE, replace(gene, letters=np.where(gene.letters == 4, 5, gene.letters).astype(np.uint8))
+        ),
+        "haplotypes, value 5 in the reference": lambda: adapter.predict_haplotypes(
+            GENE, replace(gene, reference=np.full_like(gene.reference, 5))
+        ),
+        "haplotypes, value 5 in a whole one": lambda: adapter.predict_haplotypes(
+            GENE, replace(gene, others=np.full_like(gene.others, 5))
+        ),
+        "precision": lambda: adapter.use("float17"),
         "option": lambda: load_adapter(card, implementation, files, options={**options, "no_such_option": 1}),
         "no weights": lambda: load_adapter(card, implementation, {}) if files else adapter.predict(five),
     }

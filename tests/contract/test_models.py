@@ -26,6 +26,8 @@ HERE = {"base": "numpy", "torch": "torch"}
 #: Models whose published network takes too long for hundreds of sequences: the module whose ``files`` writes a small
 #: one in the published layout.
 SMALL = {"basenji2": "basenji2_file", "enformer": "enformer_file", "expecto": "expecto_file"}
+#: Of a prediction's size: what the paths that share may differ from the plain one by.
+ROUNDING = 2e-6
 #: The folder that people copy is a model outside the package.
 TEMPLATE = str(ROOT / "workflow" / "lib" / "pexbench" / "models" / "_template")
 EVERY = [
@@ -175,9 +177,40 @@ class TestContract:
         made = outcome(model, implementation)
         np.testing.assert_allclose(made["gene"], made["by_64"][:4], rtol=0, atol=1e-6)
 
+    def test_haplotypes_are_predicted_as_each_sequence_is(self, outcome, model: str, implementation: str) -> None:
+        """Bit for bit where a model shares nothing; else up to the rounding of float32, far below people's spread."""
+        made = outcome(model, implementation)
+        plain, found = made["haplotypes_plain"], made["haplotypes"]
+        assert found.dtype == np.float32
+        assert found.shape == plain.shape == (14,)
+        assert made["haplotypes_empty"].shape == (0,)
+        assert made["haplotypes_empty"].dtype == np.float32
+        if made["shares"]:
+            np.testing.assert_allclose(found, plain, rtol=0, atol=ROUNDING * np.abs(plain).max())
+            assert np.abs(found - plain).max() < 0.01 * plain.std()
+        else:
+            assert np.array_equal(found, plain)
+        assert len(set(plain.tolist())) > 4  # some sites tell some models nothing
+
+    @pytest.mark.parametrize("other", ["few", "one", "whole"])
+    def test_the_company_of_a_haplotype_does_not_matter(
+        self, outcome, model: str, implementation: str, other: str
+    ) -> None:
+        """On the CPU not a bit where pieces are shared; whole sequences in batches round as the framework does."""
+        made = outcome(model, implementation)
+        found, wanted = made[f"haplotypes_{other}"], made["haplotypes"]
+        here = ~np.isnan(found)
+        assert here.sum() == {"few": 4, "one": 1}.get(other, 14)
+        if made["shares"]:
+            assert np.array_equal(found[here], wanted[here])
+        else:
+            np.testing.assert_allclose(found[here], wanted[here], rtol=0, atol=1e-6)
+
     def test_the_input_is_left_alone(self, outcome, model: str, implementation: str) -> None:
         after = outcome(model, implementation)["codes_after"]
         assert np.array_equal(after, adapter_contract.sequences(after.shape[1]))
+        after = outcome(model, implementation)["haplotypes_codes_after"]
+        assert np.array_equal(after, adapter_contract.haplotypes(after.shape[1]).codes(np.arange(14)))
 
     def test_misuse_is_refused_in_words(self, outcome, model: str, implementation: str) -> None:
         refused = json.loads(str(outcome(model, implementation)["refused"]))
@@ -186,7 +219,13 @@ class TestContract:
         for name in ("short", "long", "one axis", "int64", "list", "value 5", "gene, short"):
             assert f"uint8 [N, {length}]" in refused[name], name
         assert f"uint8 [2, {length - 1}]" in refused["short"]
+        for name in ("reference", "letter", "whole one"):
+            sentence = refused[next(key for key in refused if name in key)]
+            assert "the value 5 found" in sentence, name
+        assert f"uint8 [1, {length - 1}]" in refused["haplotypes, short"]
         assert "no_such_option" in refused["option"]
+        assert "precision 'float17'; float32" in refused["precision"]
+        assert "set inference.precision to one of them" in refused["precision"]
 
 
 @pytest.mark.original

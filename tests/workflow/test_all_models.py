@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 import basenji2_file
 import enformer_file
@@ -86,3 +87,62 @@ def test_ports_agree_on_the_runs_own_sequences(run: Clone) -> None:
     assert done.returncode == 0, done.stdout[-5000:]
     checked = {path.stem for path in (run.folder / "results" / "test" / "port_checks").glob("*.json")}
     assert {"xpresso", "basenji2"} <= checked
+
+
+def test_sharing_is_accounted_for(run: Clone) -> None:
+    table = pd.read_csv(run.folder / "results" / "test" / "benchmarks" / "inference.tsv", sep="\t").set_index("model")
+    assert set(table.index) == set(NETWORKS)
+    assert table["haplotypes"].eq(6 * 20 * 2).all()
+    assert table["distinct_share"].between(0, 1).all()
+    assert table["avoided_share"].between(0.2, 1).all(), "40 haplotypes of a gene share most of the computation"
+    assert (table["peak_memory_mb"] > 50).all()
+    assert table.loc["enformer", "pieces"].startswith("trunk ")
+
+
+def test_shared_computation_changes_nothing(run: Clone) -> None:
+    done = run.run("check_incremental")
+    assert done.returncode == 0, done.stdout[-5000:]
+    for model in NETWORKS:
+        table = pd.read_csv(run.folder / "results" / "test" / "incremental_checks" / f"{model}.tsv", sep="\t")
+        assert len(table) == 6
+        assert table["n"].eq(16).all()
+        assert (table["difference_over_size"] <= 2e-6).all()
+
+
+def test_a_wrong_prediction_stops_the_check(run: Clone) -> None:
+    top = run.folder / "results" / "test"
+    path = sorted((top / "predictions" / "xpresso").glob("*.parquet"))[0]
+    before = path.read_bytes()
+    table = pd.read_parquet(path)
+    table["haplotype_1"] = table["haplotype_1"].to_numpy()[::-1].copy()
+    table.to_parquet(path, index=False)
+    try:
+        done = run.run("check_incremental")
+        assert done.returncode != 0
+        assert "shared and plain path differ by" in done.stdout
+        assert list((top / "logs" / "check_incremental" / "xpresso").glob("*.tsv")), "the report survives the failure"
+    finally:
+        path.write_bytes(before)
+
+
+def test_a_faster_precision_is_measured_gene_by_gene(run: Clone) -> None:
+    settings = run.folder / "test.yaml"
+    before = settings.read_text()
+    settings.write_text(yaml.safe_dump(yaml.safe_load(before) | {"inference": {"precision": "bf16"}}))
+    try:
+        planned = run.planned()
+        assert {f"predict_{name}" for name in NETWORKS} <= set(planned)
+        assert "subset_variants" not in planned
+        done = run.run("xpresso")
+        assert done.returncode == 0, done.stdout[-5000:]
+        scores = pd.read_csv(run.folder / "results" / "test" / "scores" / "xpresso.tsv", sep="\t")
+    finally:
+        settings.write_text(before)
+    genes = scores[scores["axis"] == "across_individuals"]
+    assert genes["error_over_spread"].between(1e-4, 1).any()
+    assert genes["rank_agreement"].dropna().le(1).all()
+    failed = genes["error_over_spread"] > 0.05
+    assert genes.loc[failed, "note"].str.contains("above 5% of the spread").all()
+    assert not genes.loc[~failed, "note"].str.contains("above 5% of the spread").any()
+    others = scores[scores["axis"] != "across_individuals"]
+    assert others["error_over_spread"].isna().all()

@@ -72,18 +72,17 @@ rule check_incremental:
         expand("<run>/incremental_checks/{model}.tsv", model=CHECKED),
 
 
-def performance_files(wildcards):
-    """Performance of every job of every network of the run."""
-    return expand(
-        "<run>/predictions/{model}/{shard}.performance.json",
-        model=NETWORKS,
-        shard=shards(),
-    )
+# A run of tables alone computes nothing.
+PERFORMANCE = ["<benchmarks>/inference.tsv"] if NETWORKS else []
 
 
 rule gather_performance:
     input:
-        performance_files,
+        lambda _: expand(
+            "<run>/predictions/{model}/{shard}.performance.json",
+            model=NETWORKS,
+            shard=shards(),
+        ),
     output:
         report(
             "<benchmarks>/inference.tsv",

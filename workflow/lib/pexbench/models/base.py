@@ -40,10 +40,13 @@ class Adapter:
         options: values of all options of the card: those given, else their defaults.
         precision: ``float32``, or a faster one of ``precisions``.
         precisions: those that the model can compute in.
+        shares: the model's stages of which distinct pieces are computed once, as they are called in ``work``; empty for
+            a model that shares whole sequences only.
         work: what has been computed.
     """
 
     precisions: tuple[str, ...] = ("float32",)
+    shares: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -137,6 +140,7 @@ class Adapter:
         """
         check_codes(sequences.reference[None], self.card)
         check_codes(sequences.others, self.card)
+        check_letters(sequences.letters, self.card)
         count = len(sequences)
         return self._checked(self.forward_haplotypes(gene_id, sequences) if count else np.zeros(0, np.float32), count)
 
@@ -232,16 +236,31 @@ def check_codes(codes: object, card: Card) -> None:
     Raises:
         InputError: wrong type, number of axes, length or values.
     """
-    allowed = f"a numpy array uint8 [N, {card.input.length}] with values 0 to {UNKNOWN}"
     found = ""
     if not isinstance(codes, np.ndarray):
         found = type(codes).__name__
     elif codes.dtype != np.uint8 or codes.ndim != 2 or codes.shape[1] != card.input.length:
         found = f"{codes.dtype} {list(codes.shape)}"
-    elif codes.size and codes.max() > UNKNOWN:
-        found = f"the value {int(codes.max())}"
     if found:
-        raise InputError(f"input of model {card.name}: {found} found; {allowed} is allowed; encode the sequences anew.")
+        raise _refused(found, card)
+    assert isinstance(codes, np.ndarray)  # noqa: S101 shown above
+    check_letters(codes, card)
+
+
+def check_letters(codes: NDArray[np.uint8], card: Card) -> None:
+    """Refuse codes, of any shape, that are not 0..4.
+
+    Raises:
+        InputError: the largest is larger.
+    """
+    if codes.size and codes.max() > UNKNOWN:
+        raise _refused(f"the value {int(codes.max())}", card)
+
+
+def _refused(found: str, card: Card) -> InputError:
+    """The error sentence."""
+    allowed = f"a numpy array uint8 [N, {card.input.length}] with values 0 to {UNKNOWN}"
+    return InputError(f"input of model {card.name}: {found} found; {allowed} is allowed; encode the sequences anew.")
 
 
 def one_hot(codes: NDArray[np.uint8], order: str = "ACGT") -> NDArray[np.float32]:

@@ -13,21 +13,35 @@ from pexbench.errors import InputError
 from pexbench.models.work import Work
 
 LOG = logging.getLogger(__name__)
+#: What is computed, and the shape of one item.
+Kind = tuple[str, tuple[int, ...]]
 #: Share of the free memory that a batch may fill: the allocator needs room for blocks of other sizes.
 FILL = 0.7
-#: Items at once on the CPU, where they are small.
-ON_CPU = 4
+#: Items at once on the CPU: more are no faster, because their activations leave the processor's cache.
+UNIT = 4
+
+
+def multiply_adds(compute: Callable[[], object]) -> int:
+    """Multiplications with addition of a computation, which is run for the count alone.
+
+    Its result is not to be used: under the counter PyTorch may round other last bits.
+    """
+    counter = FlopCounterMode(display=False)
+    with counter:
+        compute()
+    return int(counter.get_total_flops() // 2)
 
 
 class Batches:
     """Applies a function to many items of one shape, some at a time.
 
-    On the CPU a few items at a time, whose activations stay in the processor's cache: faster than larger batches. On a
-    GPU the first item is computed alone, and the memory it took decides how many follow at once.
+    On the CPU always the same few items (``unit``) at a time: PyTorch chooses another kernel for another number, so that
+    only a fixed one gives a result that does not depend on what else is computed, not even in its last bit. On a GPU the
+    memory that the first ``unit`` took decides how many follow at once, and results agree up to float32 rounding.
 
     Attributes:
         work: the ledger.
-        limit: most items at once, or None.
+        limit: most items at once on a GPU, or None.
         peak: largest memory of the GPU in use so far, in bytes.
     """
 
@@ -35,8 +49,13 @@ class Batches:
         """Keep the device and the ledger."""
         self._device, self.work, self.limit = device, work, limit
         self.peak = self._bytes = 0
-        self._sizes: dict[tuple[str, tuple[int, ...]], int] = {}
-        self._costs: dict[tuple[str, tuple[int, ...]], int] = {}
+        self._sizes: dict[Kind, int] = {}
+        self._costs: dict[Kind, int] = {}
+
+    def use(self, limit: int | None) -> None:
+        """Set the most items at once, or None; sizes found before are forgotten."""
+        self.limit = limit
+        self._sizes.clear()
 
     def map(
         self,
@@ -44,8 +63,7 @@ class Batches:
         count: int,
         load: Callable[[slice], Tensor],
         compute: Callable[[Tensor], Tensor],
-        unit: int = 1,
-        on_cpu: int = ON_CPU,
+        unit: int = UNIT,
     ) -> Tensor:
         """Compute all items.
 
@@ -54,9 +72,8 @@ class Batches:
             count: number of items, at least 1.
             load: gives the items of a slice, [n, ...], on the device.
             compute: [n, ...] to [n, ...], each item by itself.
-            unit: items to compute together at least, where single ones would be slow; a last group that is smaller is
-                filled up, so that every item is computed in the same way.
-            on_cpu: items at once on the CPU.
+            unit: numbers of items computed together are multiples of it; a last group that is smaller is filled up, so
+                that every item is computed in the same way.
 
         Returns:
             The results of all items, [count, ...], on the device.
@@ -65,6 +82,7 @@ class Batches:
             InputError: memory does not suffice for one item.
         """
         result: Tensor | None = None
+        key: Kind | None = None
         at, size = 0, unit
         while at < count:
             stop = min(at + size, count)
@@ -85,20 +103,19 @@ class Batches:
                         f"({str(error).splitlines()[0]}); use a device with more memory, or one that nobody else uses."
                     ) from None
                 size = max(size // 2 // unit * unit, unit)
-                self._sizes[key] = size
+                if key is not None:
+                    self._sizes[key] = size
                 LOG.warning("%s: out of memory, %d at a time from here on", stage, size)
                 torch.cuda.empty_cache()
                 continue
             self.work.batch(stage, stop - at)
             at = stop
             if key not in self._sizes:
-                size = self._sizes[key] = self._fitting(unit, on_cpu)
+                size = self._sizes[key] = self._fitting(unit)
         assert result is not None  # noqa: S101 count is at least 1
         return result
 
-    def _computed(
-        self, key: tuple[str, tuple[int, ...]], given: Tensor, compute: Callable[[Tensor], Tensor], unit: int
-    ) -> Tensor:
+    def _computed(self, key: Kind, given: Tensor, compute: Callable[[Tensor], Tensor], unit: int) -> Tensor:
         """Results for one batch; the first of its kind is counted, and its memory measured."""
         number = len(given)
         if number % unit:
@@ -106,15 +123,11 @@ class Batches:
             given = torch.cat([given, filler])
         on_gpu = self._device.type == "cuda"
         held = torch.cuda.memory_allocated(self._device) if on_gpu else 0
-        if key in self._costs:
-            made = compute(given)
-        else:
+        if key not in self._costs:
+            self._costs[key] = multiply_adds(lambda: compute(given)) // len(given)
             if on_gpu:
                 torch.cuda.reset_peak_memory_stats(self._device)
-            counter = FlopCounterMode(display=False)
-            with counter:
-                made = compute(given)
-            self._costs[key] = counter.get_total_flops() // 2 // len(given)
+        made = compute(given)
         if on_gpu:
             peak = torch.cuda.max_memory_allocated(self._device)
             self.peak = max(self.peak, peak)
@@ -123,9 +136,9 @@ class Batches:
         self.work.multiply_adds += self._costs[key] * len(given)
         return made[:number]
 
-    def _fitting(self, unit: int, on_cpu: int) -> int:
+    def _fitting(self, unit: int) -> int:
         """How many items to compute at once, after the first of their kind."""
-        size = self.limit or on_cpu
+        size = unit
         if self._device.type == "cuda":
             spare = torch.cuda.memory_reserved(self._device) - torch.cuda.memory_allocated(self._device)
             free = torch.cuda.mem_get_info(self._device)[0] + spare

@@ -10,12 +10,11 @@ from types import MappingProxyType
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.flop_counter import FlopCounterMode
 
 from pexbench.errors import InputError
 from pexbench.models.base import Adapter
 from pexbench.models.card import Card
-from pexbench.models.torch_batches import Batches
+from pexbench.models.torch_batches import Batches, multiply_adds
 from pexbench.models.torch_exact import PRECISIONS, arithmetic
 
 
@@ -54,13 +53,13 @@ class TorchAdapter(Adapter):
 
     def use(self, precision: str = "float32", batch_size: int | None = None) -> None:
         """Choose precision and batch size; see :meth:`pexbench.models.base.Adapter.use`."""
-        super().use(precision, batch_size)
         if precision == "tf32" and self._device.type != "cuda":
             raise InputError(
                 f"model {self.card.name}: precision tf32 on {self._device.type}; only NVIDIA GPUs have it; "
                 "set inference.precision to 'float32', or run on a GPU."
             )
-        self.batches.limit = batch_size
+        super().use(precision, batch_size)
+        self.batches.use(batch_size)
 
     def arithmetic(self) -> AbstractContextManager[None]:
         """The precision chosen, for a ``with`` statement."""
@@ -68,10 +67,7 @@ class TorchAdapter(Adapter):
 
     def plain_multiply_adds(self, codes: NDArray[np.uint8]) -> int:
         """Multiply-adds of the plain path for one sequence, uint8 [1, L]: it is run and counted."""
-        counter = FlopCounterMode(display=False)
-        with counter:
-            self.predict(codes)
-        return int(counter.get_total_flops() // 2)
+        return multiply_adds(lambda: self.predict(codes))
 
     def device_facts(self) -> dict[str, object]:
         """See :meth:`pexbench.models.base.Adapter.device_facts`."""
@@ -85,11 +81,6 @@ class TorchAdapter(Adapter):
         self, kind: str, codes: NDArray[np.uint8], compute: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
     ) -> NDArray[np.float32]:
         if kind not in self._costs:
-            counter = FlopCounterMode(display=False)
-            with counter:
-                made = compute(codes)
-            self._costs[kind] = int(counter.get_total_flops() // 2) // len(codes)
-        else:
-            made = compute(codes)
+            self._costs[kind] = multiply_adds(lambda: compute(codes[:1]))
         self.work.multiply_adds += self._costs[kind] * len(codes)
-        return made
+        return compute(codes)

@@ -93,7 +93,8 @@ class Stage:
     Attributes:
         name: for the ledger of work.
         step: what it computes.
-        chunk: positions of its output that are one chunk; 0 makes all that is wanted one chunk.
+        chunk: positions of its output that are one chunk; 0 makes all that is wanted one chunk, as a stage with a crop
+            needs: behind a crop the stage's input does not tell where zeros belong.
     """
 
     name: str
@@ -131,10 +132,11 @@ class Shared:
     def part(self, rows: Rows, span: Span) -> Tensor:
         """A span of some sequences' output: rows int64 [n] to [n, channels, span]."""
         first = self.span[0] // self._chunk * self._chunk
+        chosen = torch.from_numpy(rows)
         parts = []
         for number in range((span[0] - first) // self._chunk, -(-(span[1] - first) // self._chunk)):
             table, places = self._where[number]
-            values = self._tables[table][places[torch.from_numpy(rows)]]
+            values = self._tables[table][places[chosen].to(self._tables[table].device)]
             start = max(first + number * self._chunk, self.span[0])
             parts.append(values[..., max(span[0] - start, 0) : span[1] - start])
         return torch.cat(parts, dim=-1) if len(parts) > 1 else parts[0]

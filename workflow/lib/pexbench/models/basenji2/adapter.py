@@ -22,9 +22,10 @@ from pexbench.models.torch_spans import Span, share
 class Model(TorchAdapter):
     """Basenji2 in float32, TF32 off.
 
-    Only what the bins that are read depend on is computed: 56 kb of the 131 kb for ten bins. On the CPU each sequence
-    is computed by itself, so that a result cannot depend on the rest of the batch, not even in its last bit; on a GPU
-    the batch is computed as one. The number of CPU threads is PyTorch's own setting.
+    Only what the bins that are read depend on is computed: 56 kb of the 131 kb for ten bins. In the plain path each
+    sequence is computed by itself on the CPU, so that a result cannot depend on the rest of the batch, not even in its
+    last bit; on a GPU the batch is computed as one. What haplotypes share is said in :meth:`forward_haplotypes`. The
+    number of CPU threads is PyTorch's own setting.
     """
 
     def __init__(
@@ -41,6 +42,8 @@ class Model(TorchAdapter):
         self.readout = read_readout(card.name, self.options, architecture, card.input.length)
         arrays = read_weights(self.weights_file("weights"), architecture)
         self.network = Network(architecture, arrays, self._device)
+        self._stages = self.network.stages(slice(self.readout.track, self.readout.track + 1))
+        self.shares = tuple(stage.name for stage in self._stages)
 
     def forward(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Predict; see :class:`pexbench.models.base.Adapter`."""
@@ -56,7 +59,6 @@ class Model(TorchAdapter):
         kernels of its own, and a shift that is no multiple of a bin moves every base to another place in the pooling.
         """
         here = self.readout
-        stages = self.network.stages(slice(here.track, here.track + 1))
         total = np.zeros(len(sequences))
         with self.arithmetic():
             for shift, reverse in here.passes:
@@ -64,8 +66,8 @@ class Model(TorchAdapter):
                 if reverse:
                     given = given.reverse_complement()
                     wanted = here.whole - here.bins[1], here.whole - here.bins[0]
-                made, number = share(given, self.network.letters, stages, wanted, self.batches).single()
-                total += made.cpu().numpy().astype(np.float64).mean(axis=(1, 2))[number]
+                made, number = share(given, self.network.letters, self._stages, wanted, self.batches).single()
+                total += made.float().cpu().numpy().astype(np.float64).mean(axis=(1, 2))[number]
         return (total / len(here.passes)).astype(np.float32)
 
     def profile(self, codes: NDArray[np.uint8], bins: Span, tracks: slice = slice(None)) -> NDArray[np.float64]:

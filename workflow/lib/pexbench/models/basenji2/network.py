@@ -156,7 +156,8 @@ class Network:
     def head(self, features: Piece, tracks: slice = slice(None)) -> Tensor:
         """Tracks [N, tracks, positions] from the trunk's output."""
         x = self._activation(features.values)
-        return functional.softplus(torch.matmul(self._kernel[tracks], x) + self._bias[tracks, None])
+        # A convolution, whose sums do not depend on an item's place in the batch, as those of a batched product do.
+        return functional.softplus(functional.conv1d(x, self._kernel[tracks, :, None], self._bias[tracks]))
 
     def predict(self, codes: Tensor, bins: Span, tracks: slice = slice(None)) -> Tensor:
         """Predict from sequences.

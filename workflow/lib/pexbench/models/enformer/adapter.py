@@ -30,15 +30,17 @@ CHUNK = 8
 class Model(TorchAdapter):
     """Enformer's human head in float32, TF32 off: the mean of a track's bins around the TSS.
 
-    Each sequence is computed by itself, so that a result cannot depend on which others were in the batch: one sequence
-    is work enough for any device. The number of CPU threads is PyTorch's (``OMP_NUM_THREADS``, which Snakemake sets to
-    the job's threads); another number rounds differently.
+    The plain path computes each sequence by itself, so that a result cannot depend on which others were in the batch.
+    What haplotypes share is said in :meth:`forward_haplotypes`. The number of CPU threads is PyTorch's
+    (``OMP_NUM_THREADS``, which Snakemake sets to the job's threads); another number rounds differently.
 
     Attributes:
         network: the network, on the device.
         readout: which of its outputs are read.
         positions: position features float32 [2 * bins - 1, features], on the device.
     """
+
+    shares = ("trunk",)
 
     def __init__(
         self,
@@ -85,7 +87,6 @@ class Model(TorchAdapter):
         with self.arithmetic():
             for given, bins in passes:
                 features = share(given, self._letters, [stage], (0, here.total), self.batches)
-                self.work.share("transformer", len(given), len(given))
 
                 def load(part: slice, features: Shared = features, count: int = len(given)) -> Tensor:
                     return features.part(np.arange(count)[part], features.span)
@@ -95,7 +96,7 @@ class Model(TorchAdapter):
                     x = self.network.transformer(x.transpose(1, 2), self.positions, bins)
                     return self.network.head(x, track).float()
 
-                found = self.batches.map("transformer", len(given), load, compute, on_cpu=1)
+                found = self.batches.map("transformer", len(given), load, compute, unit=1)
                 made.append(found.cpu().numpy().mean(axis=(1, 2)))
         return np.asarray(np.mean(made, axis=0), dtype=np.float32)
 

@@ -68,10 +68,12 @@ def distance_weights(shifts: NDArray[np.int64]) -> NDArray[np.float64]:
 class Model(TorchAdapter):
     """ExPecto in float32, TF32 off; the sums over windows and features are float64.
 
-    Each sequence is computed by itself, its windows always in the same groups, so that a result cannot depend on
-    which other sequences were in the batch, not even in its last bit. One sequence is 400 passes of Beluga, enough to
-    fill a GPU.
+    The plain path computes each sequence by itself, its windows always in the same groups, so that a result cannot
+    depend on which other sequences were in the batch, not even in its last bit. One sequence is 400 passes of Beluga.
+    Haplotypes share most of them: see :meth:`forward_haplotypes`.
     """
+
+    shares = ("stem", "trunk", "window")
 
     def __init__(
         self,
@@ -135,7 +137,7 @@ class Model(TorchAdapter):
                 first, second = (self.network.head(x[:, strand]).to(torch.float64) for strand in (0, 1))
                 return (first + second) / 2
 
-            features = self.batches.map("window", len(items), load, compute, unit=HEADS, on_cpu=HEADS).cpu().numpy()
+            features = self.batches.map("window", len(items), load, compute, unit=HEADS).cpu().numpy()
         marks = self.network.architecture.features
         weights = self._booster.weights.reshape(len(self._weighting), 1 + marks)[:, 1:]
         own = self._weighting.T @ weights  # [windows, features]

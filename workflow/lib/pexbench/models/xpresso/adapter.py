@@ -72,7 +72,7 @@ class Model(TorchAdapter):
                 len(sequences),
                 lambda part: torch.from_numpy(sequences.codes(every[part])).to(self._device),
                 lambda codes: self._run(codes).float(),
-                on_cpu=1,
+                unit=1,
             )
         return np.asarray(result.cpu().numpy(), dtype=np.float32)
 
