@@ -1,5 +1,6 @@
 # What the rule files share; the configuration, paths, and options of many verbs.
 import json
+import math
 import os
 import sys
 from functools import cache
@@ -80,6 +81,13 @@ VARIANT_OPTIONS = " ".join(
 GENOTYPE_OPTIONS = "--unphased {unphased} --missing {missing}".format(
     **config["variants"]
 )
+
+
+def growing(amount, per_gene=0):
+    """A resource of a job: a fixed part and one for each gene of a shard; a job that is tried again gets more."""
+    whole = math.ceil(amount + per_gene * config["genes_per_shard"])
+    return lambda wildcards, attempt: whole * attempt
+
 
 # Shell commands start with the launcher, which chooses the environment: Snakemake's conda environment, else .venvs/NAME.
 shell.prefix(f"export PATH='{ROOT}/workflow/bin':$PATH; ")

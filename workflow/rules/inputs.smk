@@ -78,13 +78,15 @@ rule reference:
         "<logs>/reference.log",
     conda:
         "../../envs/base.yaml"
+    resources:
+        runtime=growing(60),
     shell:
         "pexbench base --log {log} reference --source {input} --output {output.fasta}"
 
 
 rule genotypes:
     input:
-        lambda wildcards: GENOTYPE_SOURCE.replace("{contig}", wildcards.part),
+        genotype_source,
     output:
         vcf="<inputs>/genotypes/{part}.vcf.gz",
         index="<inputs>/genotypes/{part}.vcf.gz.csi",
@@ -92,6 +94,10 @@ rule genotypes:
         "<logs>/genotypes/{part}.log",
     conda:
         "../../envs/base.yaml"
+    resources:
+        runtime=growing(240),
+    params:
+        code=digest(code.files("vcf_repair")),
     shell:
         "pexbench base --log {log} genotypes --source {input} --output {output.vcf}"
 
@@ -122,6 +128,9 @@ rule check_inputs:
         "<benchmarks>/check_inputs.tsv"
     conda:
         "../../envs/base.yaml"
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(480),
     params:
         genotypes=lambda _: genotype_pattern(),
         samples=option("--samples", SAMPLES),

@@ -16,7 +16,13 @@ def named_inputs():
 
 INPUTS_NAMED = [] if SIMULATED else named_inputs()
 INPUTS_NAMED += [MODELS[name]["table"] for name in TABLES]
-FETCHED = sorted({place(name) for name in INPUTS_NAMED if name in RESOURCES})
+FETCHED = sorted(
+    {
+        place(found)
+        for name in INPUTS_NAMED
+        for found in resource_table.named_by(name, RESOURCES)
+    }
+)
 WEIGHTS = sorted(
     {
         path
@@ -127,6 +133,17 @@ def contig_parts():
 def genotype_pattern():
     """Genotype files of the run as the library takes them, with {contig} where there is one per contig."""
     return f"{RUN}/inputs/genotypes/{'{contig}' if PER_CONTIG else 'all'}.vcf.gz"
+
+
+def genotype_source(wildcards):
+    """Where the genotypes of a contig come from: a resource's file, or a path."""
+    source = place(GENOTYPE_SOURCE.replace("{contig}", wildcards.part))
+    if PER_CONTIG and source not in FETCHED and not os.path.exists(source):
+        raise WorkflowError(
+            f"inputs.genotypes: {GENOTYPE_SOURCE!r} gives {source} for contig {wildcards.part}, which is neither a file "
+            f"nor a resource of {config['resources']}; add it, or leave the contig's genes out (inputs.contigs)."
+        )
+    return source
 
 
 def genotypes_of(wildcards):

@@ -14,7 +14,10 @@ from pexbench.genes import without_version
 from pexbench.names import valid_name
 
 #: Columns of expression tables that describe the gene; every other column is a person.
-GENE_COLUMNS = {"chr", "chrom", "contig", "start", "end", "tss", "strand", "length", "symbol", "pid", "gid", "id"}
+GENE_COLUMNS = {
+    *("chr", "chrom", "contig", "start", "end", "tss", "strand", "length", "symbol", "pid", "gid", "id"),
+    *("gene_symbol", "coord"),  # E-GEUV-1
+}
 #: Names under which tables call the gene id, best first.
 ID_COLUMNS = ("gene_id", "gene", "targetid", "gid", "pid", "id", "name")
 
@@ -23,7 +26,8 @@ def read_samples(path: str | Path) -> pd.DataFrame:
     """Read a sample table.
 
     Args:
-        path: whitespace- or tab-separated with a header that has the column ``sample``; further columns are kept.
+        path: whitespace- or tab-separated with a header that has the column ``sample``; further columns are kept. A
+            ``.txt`` file of one column without that header is a plain list of names.
 
     Returns:
         Table with the column ``sample`` (text), one row per person, in the file's order.
@@ -32,6 +36,8 @@ def read_samples(path: str | Path) -> pd.DataFrame:
         InputError: no such column, a person twice, or a name with unsafe characters.
     """
     table = pd.read_csv(path, sep=r"\s+", dtype=str, keep_default_na=False, index_col=False)
+    if str(path).endswith(".txt") and len(table.columns) == 1 and "sample" not in table.columns:
+        table = pd.DataFrame({"sample": [table.columns[0], *table.iloc[:, 0]]})
     if "sample" not in table.columns:
         raise InputError(
             f"{path}: column 'sample' not found, only {listing(table.columns)}; a sample table has a header with "
@@ -84,7 +90,6 @@ def read_expression_rows(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
                 f"{path}: column {listing(repeated)} occurs more than once in the header; each person needs one "
                 "column; remove the others."
             )
-        table = pd.read_csv(handle, sep="\t", dtype=str, keep_default_na=False, header=None, names=names)
     lower = {name.lower(): name for name in names}
     id_column = next((lower[name] for name in ID_COLUMNS if name in lower), None)
     if id_column is None:
@@ -95,6 +100,10 @@ def read_expression_rows(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     about = [name for name in names if name == id_column or name.lower() in GENE_COLUMNS]
     people = [name for name in names if name not in about]
     check_sample_names(people, path)
+    try:
+        table = _table(path, names, people)
+    except ValueError:
+        table = _table(path, names, [])  # as text, which says better what is wrong with a number
     genes = table[about].rename(columns={name: name.lower() for name in about if name != id_column})
     genes = genes.rename(columns={id_column: "gene_id", "chr": "contig", "chrom": "contig"})
     genes["gene_id"] = [without_version(value) for value in genes["gene_id"]]
@@ -109,6 +118,21 @@ def read_expression_rows(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
             f"that describe genes one of {', '.join(sorted(GENE_COLUMNS))}."
         ) from None
     return genes, values
+
+
+def _table(path: str | Path, names: list[str], numbers: list[str]) -> pd.DataFrame:
+    """The rows below the header; some columns as numbers, read exactly, the others as text."""
+    return pd.read_csv(
+        path,
+        sep="\t",
+        skiprows=1,
+        header=None,
+        names=names,
+        index_col=False,
+        dtype={name: np.float64 if name in numbers else str for name in names},
+        na_filter=False,
+        float_precision="round_trip",
+    )
 
 
 def read_expression(path: str | Path) -> pd.DataFrame:

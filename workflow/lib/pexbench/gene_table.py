@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import gzip
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pexbench.cohort import read_expression_rows
 from pexbench.errors import InputError, listing
@@ -64,6 +66,9 @@ def place_genes(
         )
     genes.sort(key=lambda gene: (gene.contig, gene.tss, gene.gene_id))
     report: dict[str, object] = {
+        "sources": {path.name: _about(found, wanted) for path, found in places},
+        "without_symbol": sum(not gene.symbol for gene in genes),
+        "genes_by_contig": dict(Counter(gene.contig for gene in genes)),
         "genes_with_expression": len(wanted),
         "placed": {Path(path).name: number for path, number in placed.items()},
         "elsewhere": elsewhere,
@@ -71,6 +76,36 @@ def place_genes(
         "placed_by_no_source": sorted(unplaced),
     }
     return {gene.gene_id: gene for gene in genes}, report
+
+
+def describe(report: Mapping[str, Any]) -> list[str]:
+    """What :func:`place_genes` did, in sentences."""
+    lines = []
+    for name, about in report["sources"].items():
+        autosomes = all(contig.isdigit() for contig in about["contigs"])
+        lines.append(
+            f"{name}: {about['genes']:,} genes on {len(about['contigs'])} contigs"
+            f"{' (autosomes only)' if autosomes else ''}, {about['without_symbol']:,} without a symbol, "
+            f"{about['without_expression']:,} left out because their expression was not measured; "
+            f"{report['placed'][name]:,} genes of the run are placed by it"
+        )
+    placed = sum(report["placed"].values())
+    lines.append(
+        f"{placed:,} genes in the table, {report['without_symbol']:,} of them without a symbol: they go by their id; "
+        f"{report['elsewhere']:,} on other contigs and {len(report['placed_by_no_source']):,} that no source places are left "
+        "out"
+    )
+    return lines
+
+
+def _about(found: Mapping[str, Gene], wanted: Mapping[str, None]) -> dict[str, object]:
+    """What a source holds, and what of it cannot be used because nobody measured it."""
+    return {
+        "genes": len(found),
+        "without_symbol": sum(not gene.symbol for gene in found.values()),
+        "contigs": sorted({gene.contig.removeprefix("chr") for gene in found.values()}),
+        "without_expression": len(set(found) - set(wanted)),
+    }
 
 
 def _within(gene: Gene, part: str) -> bool:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+import re
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,6 +88,23 @@ def read_resources(path: str | Path) -> dict[str, Resource]:
             row["description"],
         )
     return table
+
+
+def named_by(name: str, table: Mapping[str, Resource]) -> list[str]:
+    """Names of the resources that an entry of the configuration stands for.
+
+    Args:
+        name: of a resource, or with ``{contig}`` for one resource per contig.
+        table: resources by name.
+
+    Returns:
+        Names in the table's order; empty for what is no resource, such as a path.
+    """
+    if "{contig}" not in name:
+        return [name] if name in table else []
+    before, _, after = name.partition("{contig}")
+    pattern = re.compile(f"{re.escape(before)}[A-Za-z0-9]+{re.escape(after)}")
+    return [known for known in table if pattern.fullmatch(known)]
 
 
 def file_digest(path: Path, kind: str) -> str:

@@ -42,11 +42,12 @@ def simulate(arguments: argparse.Namespace) -> None:
 def gene_table(arguments: argparse.Namespace) -> None:
     """Make the gene table from files that place genes."""
     from pexbench.files import write_json, write_table
-    from pexbench.gene_table import place_genes
+    from pexbench.gene_table import describe, place_genes
     from pexbench.genes import genes_to_table
 
     genes, report = place_genes(arguments.sources, arguments.expression, arguments.contigs)
-    LOG.info("%d genes placed; %s", len(genes), report["placed"])
+    for line in describe(report):
+        LOG.info("%s", line)
     write_json(report, arguments.report)
     write_table(genes_to_table(genes), arguments.output)
 
@@ -69,12 +70,21 @@ def reference(arguments: argparse.Namespace) -> None:
 
 
 def genotypes(arguments: argparse.Namespace) -> None:
-    """Give the run a genotype file: a link with an index of its own."""
-    from pexbench import bcftools
+    """Give the run a genotype file with an index: a link, or a copy where the header lacks what the records use."""
+    from pexbench import bcftools, vcf_repair
+    from pexbench.errors import listing
     from pexbench.files import published
 
+    source = arguments.source.resolve()
+    wrong = vcf_repair.faults(source) if vcf_repair.is_vcf(source) else None
     with published(arguments.output) as aside:
-        aside.symlink_to(arguments.source.resolve())
+        if wrong:
+            what = [f"header without {listing(wrong.undeclared)}"] if wrong.undeclared else []
+            what += ["plain gzip"] if wrong.plain_gzip else []
+            LOG.info("%s: %s; written anew with a full header and the genotypes alone", source.name, ", ".join(what))
+            LOG.info("%d records", vcf_repair.rewrite(source, aside))
+        else:
+            aside.symlink_to(source)
         bcftools.run(["index", "--csi", "-f", "-o", f"{arguments.output}.csi", str(aside)])
 
 
