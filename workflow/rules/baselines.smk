@@ -24,6 +24,8 @@ for baseline in BASELINES:
             f"<benchmarks>/{baseline}/{{shard}}.tsv"
         conda:
             "../../envs/base.yaml"
+        resources:
+            runtime=growing(10, 3),
         params:
             verb=BASELINE_VERBS[baseline],
             only=shard_genes,
@@ -60,6 +62,8 @@ for baseline in BASELINES:
             f"<logs>/gather_predictions/{baseline}.log",
         conda:
             "../../envs/base.yaml"
+        resources:
+            mem_mb=growing(4000),
         params:
             model=baseline,
             code=digest(code.files("predictions")),

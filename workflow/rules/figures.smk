@@ -25,6 +25,9 @@ for figure in FIGURES:
             f"<logs>/figure/{figure}.log",
         conda:
             "../../envs/base.yaml"
+        resources:
+            mem_mb=growing(6000),
+            runtime=growing(60),
         params:
             figure=figure,
             models=SCORED,

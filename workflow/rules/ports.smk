@@ -55,6 +55,7 @@ for model, implementations in PORTS.items():
                 f"predict_sequences_{model}_{implementation}"
             input:
                 *weight_files(model, implementation).values(),
+                **checked_environment(model, implementation),
                 sequences=f"<run>/port_checks/{model}/sequences.npz",
             output:
                 f"<run>/port_checks/{model}/{implementation}.tsv",
@@ -63,7 +64,9 @@ for model, implementations in PORTS.items():
             conda:
                 f"../../envs/{CARDS[model].implementation(implementation).environment}.yaml"
             resources:
-                mem_mb=CARDS[model].memory_mb,
+                mem_mb=growing(CARDS[model].memory_mb),
+                runtime=growing(120),
+                gpu_jobs=int(wants_gpu(model, implementation)),
                 batch_size=config["inference"]["batch_size"] or CARDS[model].batch_size,
                 device=config["inference"]["device"],
             params:

@@ -16,6 +16,9 @@ rule train_model:
         "<benchmarks>/train_model/{model}.tsv"
     conda:
         "../../envs/base.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         card=lambda wildcards: MODELS[wildcards.model]["card"],
         options=lambda wildcards: options_of(wildcards.model),
@@ -37,6 +40,7 @@ for model in NETWORKS:
             f"predict_{model}"
         input:
             **weight_files(model),
+            **checked_environment(model),
             bcf="<run>/variants/{shard}.bcf",
             index="<run>/variants/{shard}.bcf.csi",
             checked="<run>/haplotype_checks/{shard}.json",
@@ -54,7 +58,9 @@ for model in NETWORKS:
         conda:
             f"../../envs/{environment(model)}.yaml"
         resources:
-            mem_mb=CARDS[model].memory_mb,
+            mem_mb=growing(CARDS[model].memory_mb),
+            runtime=growing(10, CARDS[model].minutes_per_gene),
+            gpu_jobs=int(wants_gpu(model)),
             # Speed, not science: resources do not cause reruns, params do. Batch size 0: by memory.
             batch_size=config["inference"]["batch_size"] or 0,
             device=config["inference"]["device"],
@@ -86,6 +92,8 @@ for model in NETWORKS:
             f"<logs>/gather_predictions/{model}.log",
         conda:
             "../../envs/base.yaml"
+        resources:
+            mem_mb=growing(4000),
         params:
             model=model,
             how=MODELS[model]["combine_haplotypes"],

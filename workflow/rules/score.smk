@@ -17,6 +17,9 @@ rule score_model:
         "<benchmarks>/score_model/{scored}.tsv"
     conda:
         "../../envs/base.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         reference=lambda wildcards, input: option("--reference", input.reference),
         differences=lambda wildcards: (

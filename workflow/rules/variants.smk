@@ -14,6 +14,8 @@ rule subset_variants:
         "<logs>/subset_variants/{shard}.log",
     conda:
         "../../envs/base.yaml"
+    resources:
+        runtime=growing(10, 1),
     params:
         only=shard_genes,
         rules=VARIANT_OPTIONS,
@@ -36,6 +38,8 @@ rule check_haplotypes:
         "<logs>/check_haplotypes/{shard}.log",
     conda:
         "../../envs/base.yaml"
+    resources:
+        runtime=growing(10, 1),
     params:
         only=shard_genes,
         number=config["checked_haplotypes_per_shard"],
@@ -80,6 +84,8 @@ rule write_haplotypes:
         "<logs>/write_haplotypes/{shard}.log",
     conda:
         "../../envs/base.yaml"
+    resources:
+        runtime=growing(10, 2),
     params:
         only=shard_genes,
         flank=config["variants"]["flank"],

@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import os
 import pkgutil
+import platform
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,6 +45,14 @@ def configure_logging(verb: str, file: Path | None) -> None:
         written = logging.FileHandler(file, mode="w")
         written.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         LOG.addHandler(written)
+        # Read by the verb 'status', to tell a running job from one that was killed.
+        written.emit(LOG.makeRecord(LOG.name, logging.INFO, __file__, 0, beginning(), (), None))
+
+
+def beginning() -> str:
+    """The first line of a log: where the job runs."""
+    job = os.environ.get("SLURM_JOB_ID")
+    return f"started on {platform.node()}, process {os.getpid()}" + (f", SLURM job {job}" if job else "")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

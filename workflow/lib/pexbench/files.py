@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +27,8 @@ def published(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+    # Two nodes of a cluster may give their processes the same number.
+    aside = path.with_name(f".tmp-{platform.node()}-{os.getpid()}-{path.name}")
     try:
         yield aside
         os.replace(aside, path)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -173,6 +174,15 @@ def shards(rows: Sequence[GeneRow], size: int) -> dict[str, list[str]]:
             block = [row.gene_id for row in ordered[start : start + size]]
             blocks[block[0] if size == 1 else f"{contig}_{number:04d}"] = block
     return blocks
+
+
+def write_run(path: str | Path, run: Mapping[str, Any]) -> None:
+    """Write down what a run consists of, for the verb ``status``; aside, then renamed."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+    aside.write_text(json.dumps(run, indent=2) + "\n")
+    aside.replace(path)
 
 
 def settings_json(config: Mapping[str, Any]) -> str:

@@ -112,6 +112,7 @@ class Card:
     batch_size: int
     memory_mb: int
     gpu: str
+    minutes_per_gene: int
     trained: bool
     tolerance: float
     options: Mapping[str, Option]
@@ -297,6 +298,7 @@ def _card(top: Section, folder: Path) -> Card:
         batch_size=top.whole("batch_size", 1),
         memory_mb=top.whole("memory_mb", 1),
         gpu=top.choice("gpu", GPUS),
+        minutes_per_gene=top.whole("minutes_per_gene", 1, default=1),
         trained=trained,
         tolerance=top.positive("tolerance"),
         options=options,

@@ -78,9 +78,10 @@ class Section:
             raise self.fault(key, value, f"one of {', '.join(allowed)}")
         return value
 
-    def whole(self, key: str, least: int, most: int | None = None) -> int:
-        """A whole number between two bounds."""
-        value = self.take(key)
+    def whole(self, key: str, least: int, most: int | None = None, default: int | None = None) -> int:
+        """A whole number between two bounds; a key with a default may be absent."""
+        value = self.take(key) if default is None or key in self._values else default
+        self._taken.add(key)
         if (
             isinstance(value, bool)
             or not isinstance(value, int)
