@@ -5,7 +5,7 @@ ENVIRONMENTS = $(PYTHON) workflow/bin/environments.py
 RUN = workflow/bin/run --cores $(CORES)
 DEV = .venvs/dev/bin
 
-.PHONY: help setup demo chr22 test lint format schemas clean
+.PHONY: help setup demo chr22 status test lint format schemas clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -20,6 +20,9 @@ demo: ## run the benchmark on a simulated cohort, offline, in minutes
 chr22: ## run the benchmark on 358 real people, one region (data: PEXBENCH_MIRROR)
 	@$(ENVIRONMENTS) snakemake base torch tensorflow
 	@$(RUN) --configfile config/geuvadis-chr22.yaml
+
+status: ## say how far each run is
+	@workflow/bin/pexbench base status
 
 test: ## pass all tests; says which were skipped and why
 	@$(ENVIRONMENTS) dev snakemake base torch tensorflow kipoi

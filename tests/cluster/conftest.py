@@ -117,7 +117,6 @@ def cluster_clone(folder: Path) -> Clone:
     card.write_text(card.read_text().replace("gpu: none", "gpu: required"))
     adapter = clone.folder / "gc_content" / "adapter.py"
     adapter.write_text(MISBEHAVE + adapter.read_text())
-    (clone.folder / "slurm").symlink_to("profiles/slurm")
     (clone.folder / "site.yaml").write_text(SITE)
     return clone
 

@@ -98,6 +98,7 @@ def make_clone(folder: Path, **changes: object) -> Clone:
         else:
             shutil.copy(source, folder / part)
     (folder / ".venvs").symlink_to(ROOT / ".venvs")
+    (folder / "slurm").symlink_to(Path("profiles", "slurm"))
     model = folder / "gc_content"
     model.mkdir()
     (model / "card.yaml").write_text(CARD)

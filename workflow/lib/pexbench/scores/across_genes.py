@@ -32,9 +32,9 @@ def logged(expression: Floats, inputs: ScoreInputs) -> Floats:
     return np.asarray(np.log2(np.maximum(expression, 0) + PSEUDOCOUNT), dtype=np.float64)
 
 
-def median_expression(inputs: ScoreInputs) -> pd.Series[float]:
-    """Median over all measured people, by gene; NaN for a gene measured in nobody."""
-    return inputs.expression_genes.median(axis=1, skipna=True)
+def median_expression(inputs: ScoreInputs, genes: pd.Index[str]) -> pd.Series[float]:
+    """Median over all measured people, of some genes; NaN for a gene measured in nobody."""
+    return inputs.expression_genes.reindex(genes).median(axis=1, skipna=True)
 
 
 def left_out(predicted: pd.Index[str], inputs: ScoreInputs) -> str:
@@ -49,7 +49,7 @@ def reference_blocks(inputs: ScoreInputs) -> list[Block]:
     if reference is None:
         return []
     genes = reference.index[reference.index.isin(inputs.expression_genes.index)]
-    median = median_expression(inputs).reindex(genes).to_numpy(dtype=np.float64)[None, :]
+    median = median_expression(inputs, genes).to_numpy(dtype=np.float64)[None, :]
     return [
         Block(
             axis="across_genes_reference",
@@ -76,7 +76,7 @@ def personal_block(inputs: ScoreInputs, against_median: bool) -> Block:
     people = shared_samples(predicted, inputs.expression_genes, inputs.model, WHAT)
     genes = predicted.index[predicted.index.isin(inputs.expression_genes.index)]
     if against_median:
-        median = median_expression(inputs).reindex(genes).to_numpy(dtype=np.float64)
+        median = median_expression(inputs, genes).to_numpy(dtype=np.float64)
         measured = np.tile(median, (len(people), 1))
     else:
         measured = inputs.expression_genes.loc[genes, people].to_numpy(dtype=np.float64).T

@@ -6,18 +6,29 @@ import argparse
 import json
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pexbench.verbs import common
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 LOG = logging.getLogger("pexbench.scores")
+
+
+def _expression(individuals: Path, levels: Path, samples: list[str]) -> list[pd.DataFrame]:
+    """Expression across individuals and across genes, of the run's people; one file for both is read once."""
+    from pexbench.cohort import read_expression
+
+    tables = {path: read_expression(path) for path in {individuals, levels}}
+    return [tables[path][[name for name in samples if name in tables[path].columns]] for path in (individuals, levels)]
 
 
 def score_model(arguments: argparse.Namespace) -> None:
     """Score one model across genes and across individuals."""
     import pandas as pd
 
-    from pexbench.cohort import read_expression, read_run_samples
+    from pexbench.cohort import read_run_samples
     from pexbench.files import write_table
     from pexbench.predictions import read_reference
     from pexbench.scores import ScoreInputs
@@ -26,10 +37,7 @@ def score_model(arguments: argparse.Namespace) -> None:
 
     people = pd.read_parquet(arguments.people)
     samples = read_run_samples(arguments.samples)
-    individuals, levels = (
-        table[[name for name in samples if name in table.columns]]
-        for table in (read_expression(arguments.individuals), read_expression(arguments.levels))
-    )
+    individuals, levels = _expression(arguments.individuals, arguments.levels, samples)
     reference = read_reference(arguments.reference) if arguments.reference else None
     inputs = ScoreInputs(
         model=arguments.model,
@@ -87,7 +95,7 @@ def figure(arguments: argparse.Namespace) -> None:
     """Draw one figure as PDF, SVG and PNG, with its numbers as a table."""
     import pandas as pd
 
-    from pexbench.cohort import read_expression, read_run_samples
+    from pexbench.cohort import read_run_samples
     from pexbench.figures import FigureData, write_figure
     from pexbench.files import read_table
     from pexbench.genes import genes_from_table
@@ -95,10 +103,7 @@ def figure(arguments: argparse.Namespace) -> None:
     from pexbench.scores.summary import TYPES
 
     samples = read_run_samples(arguments.samples)
-    individuals, levels = (
-        table[[name for name in samples if name in table.columns]]
-        for table in (read_expression(arguments.expression[0]), read_expression(arguments.expression[-1]))
-    )
+    individuals, levels = _expression(arguments.expression[0], arguments.expression[-1], samples)
     genes = genes_from_table(read_table(arguments.genes), arguments.genes)
     data = FigureData(
         scores=pd.concat([read_scores(path) for path in arguments.scores], ignore_index=True),
