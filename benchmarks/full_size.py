@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -19,17 +18,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-
 from paper_size import MEASURED, PEOPLE_MEASURED, ROOT, genes, write_expression
 
 PER_SHARD = 10
 
 
-def run(what: str, *arguments: object) -> tuple[float, float]:
+def run(what: str, *arguments: object) -> tuple[float, float, float]:
     """Run a verb.
 
     Returns:
-        Seconds and MB.
+        Seconds on the clock, seconds of a processor, and MB.
     """
     started = time.monotonic()
     command = [sys.executable, "-m", "pexbench", *map(str, arguments)]
@@ -40,12 +38,15 @@ def run(what: str, *arguments: object) -> tuple[float, float]:
     if status:
         sys.exit(f"{what} failed: {said[-2000:]}")
     seconds, memory = time.monotonic() - started, used.ru_maxrss / 1024
-    sys.stdout.write(f"{what:36} {seconds:7.1f} s {memory:8,.0f} MB\n")
+    worked = used.ru_utime + used.ru_stime
+    sys.stdout.write(f"{what:36} {seconds:7.1f} s {worked:7.1f} s of a processor {memory:8,.0f} MB\n")
     sys.stdout.flush()
-    return seconds, memory
+    return seconds, worked, memory
 
 
-def write_predictions(folder: Path, model: str, ids: list[str], people: list[str], seed: int) -> tuple[list[Path], list[Path]]:
+def write_predictions(
+    folder: Path, model: str, ids: list[str], people: list[str], seed: int
+) -> tuple[list[Path], list[Path]]:
     """Predictions of every shard of a model, as its jobs leave them."""
     from pexbench.files import write_table
     from pexbench.predictions import REFERENCE_COLUMNS
@@ -90,7 +91,15 @@ def measure(folder: Path, number_of_genes: int, number_of_people: int, number_of
         shards, references = write_predictions(folder / "shards", model, [row[0] for row in rows], people, number)
         out = folder / "predictions" / model
         arguments = ["--model", model, "--shards", *shards, "--references", *references, "--output", f"{out}.parquet"]
-        used.append(run(f"gather_predictions {model}", "gather_predictions", *arguments, "--output-reference", f"{out}.reference.tsv"))
+        used.append(
+            run(
+                f"gather_predictions {model}",
+                "gather_predictions",
+                *arguments,
+                "--output-reference",
+                f"{out}.reference.tsv",
+            )
+        )
     measured = ["--individuals", expression, "--levels", expression, "--samples", folder / "samples.tsv"]
     for model in models:
         out = folder / "predictions" / model
@@ -98,16 +107,24 @@ def measure(folder: Path, number_of_genes: int, number_of_people: int, number_of
         scores = ["--output", folder / f"{model}.tsv", "--output-intervals", folder / f"{model}.intervals.tsv"]
         used.append(run(f"score_model {model}", "score_model", *arguments, *scores))
     scores, intervals = ([folder / f"{model}{kind}.tsv" for model in models] for kind in ("", ".intervals"))
-    used.append(run("summarise", "summarise", "--scores", *scores, "--intervals", *intervals, "--output", folder / "summary.tsv"))
+    used.append(
+        run(
+            "summarise", "summarise", "--scores", *scores, "--intervals", *intervals, "--output", folder / "summary.tsv"
+        )
+    )
     from pexbench.figures import figures
 
     for figure in figures():
         arguments = ["--figure", figure, "--models", *models, "--summary", folder / "summary.tsv", "--scores", *scores]
         arguments += ["--predictions", *(folder / "predictions" / f"{model}.parquet" for model in models)]
         arguments += ["--genes", folder / "genes.tsv", "--samples", folder / "samples.tsv", "--expression", expression]
-        used.append(run(f"figure {figure}", "figure", *arguments, "--title", "full size", "--output", folder / "figures"))
-    seconds, memory = sum(one for one, _ in used), max(two for _, two in used)
-    sys.stdout.write(f"{'in all':36} {seconds:7.1f} s {memory:8,.0f} MB\n")
+        used.append(
+            run(f"figure {figure}", "figure", *arguments, "--title", "full size", "--output", folder / "figures")
+        )
+    seconds, worked, memory = (
+        add(values) for add, values in zip((sum, sum, max), zip(*used, strict=True), strict=True)
+    )
+    sys.stdout.write(f"{'in all':36} {seconds:7.1f} s {worked:7.1f} s of a processor {memory:8,.0f} MB\n")
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
     .venvs/base/bin/python benchmarks/paper_size.py FOLDER            inputs into FOLDER
     .venvs/base/bin/python benchmarks/paper_size.py FOLDER --plan     and plan the run with them
+    ... --plan --graph workflow/report/rulegraph.svg                  and draw its rules (graphviz)
 
 Tables and headers have the shape of the real ones (names of files, columns, ids with versions, VCF headers without
 contigs), genotypes are a few records per chromosome, weights are empty files. FOLDER/resources.tsv is the project's table
@@ -112,23 +113,36 @@ def settings(folder: Path) -> list[str]:
     return ["--configfile", str(CONFIGURATION), "--config", *given]
 
 
-def plan(folder: Path, clone: Path, *arguments: str) -> tuple[dict[str, int], float, float]:
+def plan(folder: Path, clone: Path, *arguments: str) -> tuple[dict[str, int], float, float, float]:
     """Plan the run.
 
     Returns:
-        Jobs by rule, seconds, and MB of memory.
+        Jobs by rule, seconds on the clock and of a processor, and MB of memory.
     """
     snakemake = ROOT / ".venvs" / "snakemake" / "bin" / "snakemake"
     for _ in range(2):  # the second time nothing is to be prepared
         subprocess.run([snakemake, "prepare", "--cores", "2", *arguments, *settings(folder)], cwd=clone, check=True)
-    started = time.monotonic()
+    started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [snakemake, "-n", *arguments, *settings(folder)], cwd=clone, capture_output=True, text=True, check=True
     )
     seconds = time.monotonic() - started
     table = done.stdout.split("Job stats:")[-1]
     jobs = {name: int(count) for name, count in re.findall(r"^(\S+)\s+(\d+)$", table, flags=re.MULTILINE)}
-    return jobs, seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    worked = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return jobs, seconds, worked, after.ru_maxrss / 1024
+
+
+def draw(folder: Path, clone: Path, output: Path) -> None:
+    """Draw the rules of the run, without arrows that follow from others."""
+    snakemake = ROOT / ".venvs" / "snakemake" / "bin" / "snakemake"
+    dot = subprocess.run(
+        [snakemake, "--rulegraph", *settings(folder)], cwd=clone, capture_output=True, check=True
+    ).stdout
+    dot = dot.replace(b"node[", b"rankdir=LR; ranksep=0.35; nodesep=0.12; node[")
+    few = subprocess.run(["tred"], input=dot, capture_output=True, check=True).stdout
+    output.write_bytes(subprocess.run(["dot", "-Tsvg"], input=few, capture_output=True, check=True).stdout)
 
 
 def main() -> None:
@@ -137,6 +151,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--plan", action="store_true")
     parser.add_argument("--measured", type=int, default=MEASURED, help="genes with expression")
+    parser.add_argument("--graph", type=Path, help="SVG of the rules")
     given = parser.parse_args()
     folder = given.folder.resolve()
     write_inputs(folder, given.measured)
@@ -146,10 +161,12 @@ def main() -> None:
         for part in ("Snakefile", "workflow", "config", "envs", "profiles", ".venvs"):
             if not (clone / part).exists():
                 os.symlink(ROOT / part, clone / part)
-        jobs, seconds, memory = plan(folder, clone)
+        jobs, seconds, worked, memory = plan(folder, clone)
         for name, count in jobs.items():
             sys.stdout.write(f"{name:32} {count:6,}\n")
-        sys.stdout.write(f"planned in {seconds:.1f} s with {memory:,.0f} MB\n")
+        sys.stdout.write(f"planned in {seconds:.1f} s ({worked:.1f} s of a processor) with {memory:,.0f} MB\n")
+        if given.graph:
+            draw(folder, clone, given.graph)
 
 
 if __name__ == "__main__":

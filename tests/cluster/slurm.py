@@ -11,6 +11,7 @@ that has one of its own is left alone. FOLDER gets logs, state and the process i
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -34,8 +35,12 @@ def obstacle() -> str:
     if absent:
         return f"{', '.join(absent)} not found: apt-get install slurm-wlm munge"
     config = ETC / "slurm.conf"
-    if config.exists() and not config.read_text().startswith(MARK):
+    text = config.read_text() if config.exists() else MARK
+    if not text.startswith(MARK):
         return f"{config} is not of these tests: the machine belongs to a cluster"
+    running = re.search(r"^SlurmctldPidFile=(.*)$", text, flags=re.MULTILINE)
+    if running and Path(running[1]).exists() and _alive(int(Path(running[1]).read_text())):
+        return f"another run of these tests has a SLURM up (process {Path(running[1]).read_text().strip()})"
     return ""
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+from pathlib import Path
+
 import pytest
 
-from conftest import FAULTS, History
+from cluster_runs import FAULTS, History, cluster_clone, listed, start
+from snakemake_runs import ROOT
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
@@ -64,3 +69,23 @@ def test_status_counts_the_shards(history: History) -> None:
 
 def test_a_second_run_submits_nothing(history: History) -> None:
     assert history.clone.planned("--profile", "slurm") == {}
+
+
+def test_a_gpu_that_slurm_promised_and_torch_does_not_see_is_told(cluster: Path, tmp_path: Path) -> None:
+    verb = [ROOT / "workflow" / "bin" / "pexbench", "torch", "check_environment", "--environment", "torch"]
+    verb += ["--pins", ROOT / "envs" / "torch.yaml", "--output", tmp_path / "torch.json"]
+    done = subprocess.run(["srun", "-p", "gpu", "--gpus=1", "--mem=1000", *verb], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "no GPU is seen, although SLURM gave the job one" in done.stderr
+
+
+def test_the_gres_form_gets_a_gpu_too(cluster: Path, tmp_path: Path) -> None:
+    clone = cluster_clone(tmp_path / "clone")
+    profile = clone.folder / "profiles" / "slurm" / "config.yaml"
+    profile.write_text(profile.read_text().replace("gpu: {gpu: 1}", 'gpu: {gres: "gpu:1"}'))
+    before = set(listed())
+    run = start(clone, tmp_path / "log", "results/test/environments/base.json")
+    assert run.wait(timeout=120) == 0, (tmp_path / "log").read_text()
+    assert json.loads((clone.folder / "results/test/environments/base.json").read_text())["environment"] == "base"
+    (job,) = [job for number, job in listed().items() if number not in before]
+    assert job[:3] == ("COMPLETED", "gpu", "gres:gpu:1")

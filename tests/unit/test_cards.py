@@ -145,6 +145,7 @@ FAULTS = [
     ("implementations.numpy.gpu", True, "unknown"),
     ("batch_size", 0, "at least 1"),
     ("memory_mb", "2G", "a whole number"),
+    ("minutes_per_gene", 0, "a whole number of at least 1"),
     ("gpu", "yes", "none, optional, required"),
     ("gpu", True, "none, optional, required"),
     ("trained", "no", "true or false"),

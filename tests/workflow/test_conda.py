@@ -66,6 +66,18 @@ def test_jobs_run_in_the_environments_that_snakemake_makes(tmp_path: Path, conda
     assert yaml.safe_load(kept.read_text()) == yaml.safe_load((ROOT / "envs" / "base.yaml").read_text())
 
 
+@pytest.mark.workflow
+def test_a_login_node_can_build_all_environments_first(tmp_path: Path, conda: Path) -> None:
+    clone = make_clone(tmp_path / "clone")
+    card = clone.folder / "gc_content" / "card.yaml"
+    card.write_text(card.read_text().replace("environment: base", "environment: torch"))
+    environment = os.environ | {"PATH": f"{conda / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    done = clone.run("--sdm", "conda", "--conda-create-envs-only", environment=environment)
+    assert done.returncode == 0, done.stdout
+    assert (conda / "asked").read_text().count("env create") == 2
+    assert not (clone.folder / "results" / "test" / "simulated").exists()
+
+
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_environment_files_have_the_form_that_conda_reads(name: str) -> None:
     document = yaml.safe_load((ROOT / "envs" / f"{name}.yaml").read_text())

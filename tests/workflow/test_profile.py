@@ -81,7 +81,9 @@ def test_the_gres_form_and_another_partition_are_one_edit_each(tmp_path: Path) -
     clone = make_cluster_clone(tmp_path / "clone")
     path = clone.folder / PROFILE
     text = path.read_text().replace("gpu: {gpu: 1}", 'gpu: {gres: "gpu:a100:1"}')
-    path.write_text(text.replace("gpu_partition: gpu ", "gpu_partition: volta-long ").replace('account: ""', "account: lab7"))
+    path.write_text(
+        text.replace("gpu_partition: gpu ", "gpu_partition: volta-long ").replace('account: ""', "account: lab7")
+    )
     found = resources(clone)
     assert found["predict_gc_content"]["gres"] == "gpu:a100:1"
     assert found["predict_gc_content"]["slurm_partition"] == "volta-long"
@@ -141,11 +143,13 @@ def test_the_papers_run_is_planned_in_seconds(tmp_path: Path) -> None:
     done = subprocess.run([*command, "--plan", "--measured", "3300"], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3,259 genes in the table, 108 of them without a symbol" in done.stdout + done.stderr
-    jobs = {name: int(count.replace(",", "")) for name, count in re.findall(r"^(\S+) +([\d,]+)$", done.stdout, re.MULTILINE)}
+    jobs = {
+        name: int(count.replace(",", "")) for name, count in re.findall(r"^(\S+) +([\d,]+)$", done.stdout, re.MULTILINE)
+    }
     models = ("enformer", "basenji2", "expecto", "xpresso")
     assert {jobs[f"predict_{model}"] for model in models} == {jobs["subset_variants"]}
     assert 300 <= jobs["predict_enformer"] <= 400
     assert jobs["genotypes"] == 22
-    seconds, memory = re.search(r"planned in ([\d.]+) s with ([\d,]+) MB", done.stdout).groups()  # type: ignore[union-attr]
+    seconds, memory = re.search(r"\(([\d.]+) s of a processor\) with ([\d,]+) MB", done.stdout).groups()  # type: ignore[union-attr]
     assert float(seconds) < 60
     assert int(memory.replace(",", "")) < 2000

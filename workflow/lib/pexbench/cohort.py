@@ -126,12 +126,13 @@ def _table(path: str | Path, names: list[str], numbers: set[str]) -> pd.DataFram
     try:
         # Many times faster than pandas where every digit counts; a full table has ten million numbers.
         with opener(path, "rb") as handle:
-            return csv.read_csv(
+            table: pd.DataFrame = csv.read_csv(
                 handle,
                 csv.ReadOptions(skip_rows=1, column_names=names),
                 csv.ParseOptions(delimiter="\t"),
                 csv.ConvertOptions(column_types=types, null_values=[], strings_can_be_null=False),
             ).to_pandas()
+            return table
     except ArrowInvalid:
         # As text: the caller's conversion says better what is wrong with a number.
         return pd.read_csv(path, sep="\t", skiprows=1, header=None, names=names, dtype=str, keep_default_na=False)

@@ -44,8 +44,8 @@ class Inputs(Strict):
 
     reference: str = Field(description="FASTA, plain or gzip; contig names with or without 'chr'.")
     genotypes: str = Field(
-        description="Phased VCF or BCF (bgzip). '{contig}' in the name stands for the gene table's contig: "
-        "one file per chromosome."
+        description="Phased VCF or BCF (bgzip). '{contig}' in the path or in the resource's name stands for the gene "
+        "table's contig: one file per chromosome."
     )
     genes: str | None = Field(
         None, description="Gene table: gene_id, symbol, contig, tss (1-based), strand. Or use gene_sources."
