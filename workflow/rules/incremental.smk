@@ -14,6 +14,7 @@ for model in CHECKED:
             f"check_incremental_{model}"
         input:
             **weight_files(model),
+            **checked_environment(model),
             people=f"<run>/predictions/{model}/{{shard}}.parquet",
             bcf="<run>/variants/{shard}.bcf",
             index="<run>/variants/{shard}.bcf.csi",
@@ -29,7 +30,9 @@ for model in CHECKED:
         conda:
             f"../../envs/{environment(model)}.yaml"
         resources:
-            mem_mb=CARDS[model].memory_mb,
+            mem_mb=growing(CARDS[model].memory_mb),
+            runtime=growing(10, CARDS[model].minutes_per_gene),
+            gpu_jobs=int(wants_gpu(model)),
             device=config["inference"]["device"],
         params:
             environment=environment(model),
@@ -39,7 +42,7 @@ for model in CHECKED:
             only=shard_genes,
             region=option("--region", REGION),
             genotyping=GENOTYPE_OPTIONS,
-            code=digest([*code.files("incremental_check")]),
+            code=digest(code.files("incremental_check")),
         shell:
             "pexbench {params.environment} --log {log.messages} check_incremental {params.model:q} "
             "--bcf {input.bcf} --reference {input.reference} --genes {input.genes} --only {params.only} "

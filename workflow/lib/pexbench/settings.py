@@ -161,7 +161,10 @@ class Inference(Strict):
         "both ways.",
     )
     batch_size: int | None = Field(
-        None, ge=1, description="Most sequences or pieces at once (default: what the device's memory allows)."
+        None,
+        ge=1,
+        description="Most sequences or pieces at once (default: what the GPU's memory allows; PyTorch models on the CPU "
+        "always take the same few).",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one.")
 
