@@ -20,6 +20,7 @@ SHARED = {
     "provenance": 1,
     "figure_distributions": 1,
     "figure_best_and_worst": 1,
+    "gather_performance": 1,
 }
 
 
@@ -103,6 +104,15 @@ def test_a_changed_baseline_reruns_only_that_baseline(finished: Clone) -> None:
 def test_batch_size_and_device_rerun_nothing(finished: Clone) -> None:
     with reconfigured(finished, inference={"batch_size": 3, "device": "cpu"}):
         assert finished.planned() == {}
+
+
+def test_the_plain_path_is_computed_anew_and_a_precision_that_no_model_has_reruns_nothing(finished: Clone) -> None:
+    with reconfigured(finished, inference={"method": "plain"}):
+        jobs = finished.planned()
+    assert (jobs["predict_gc_content"], jobs["predict_kmer_ridge"]) == (4, 4)
+    assert not {"train_elastic_net", "check_inputs", "subset_variants"} & set(jobs)
+    with reconfigured(finished, inference={"precision": "bf16"}):
+        assert finished.planned() == {"provenance": 1}
 
 
 def test_a_scientific_setting_reruns_what_it_changes(finished: Clone) -> None:

@@ -119,8 +119,8 @@ class Model(TorchAdapter):
         is linear: a window adds one number to the prediction, its features times what the linear model and the
         weightings make of them.
         """
-        starts = [start for start, _ in sequences.sliding(WINDOW, STEP)]
-        pieces = [found for _, found in sequences.sliding(WINDOW, STEP)]
+        windows = dict(sequences.sliding(WINDOW, STEP))
+        starts, pieces = list(windows), list(windows.values())
         with self.arithmetic():
             forward = self._trunk(sequences, starts)
             backward = self._trunk(
@@ -154,17 +154,14 @@ class Model(TorchAdapter):
             sequences: of this strand.
             starts: first base of each window.
         """
-        step = grid(self.network.architecture)
-        stem, ways = trunk_steps(self.network, [start % step for start in starts])
-        count = self.network.architecture.positions(WINDOW)
+        step, count = grid(self.network.architecture), self.network.architecture.positions(WINDOW)
         spans = [(start // step, start // step + count) for start in starts]
-        first = Stage("stem", stem, STEM_CHUNK)
-        whole = stem.length(sequences.length)
-        reach = {
-            offset: (min(s[0] for s in own), max(s[1] for s in own))
-            for offset in ways
-            if (own := [span for span, start in zip(spans, starts, strict=True) if start % step == offset])
-        }
+        by_grid: dict[int, list[Span]] = {}
+        for start, span in zip(starts, spans, strict=True):
+            by_grid.setdefault(start % step, []).append(span)
+        reach = {offset: (min(own)[0], max(own)[1]) for offset, own in by_grid.items()}
+        stem, ways = trunk_steps(self.network, reach)
+        first, whole = Stage("stem", stem, STEM_CHUNK), stem.length(sequences.length)
         needs = [way.needs(reach[offset], whole) for offset, way in ways.items()]
         common = min(need[0] for need in needs), max(need[1] for need in needs)
         done = share(sequences, self._letters, [first], common, self.batches)
