@@ -26,7 +26,7 @@ status: ## say how far each run is
 
 test: ## pass all tests; says which were skipped and why
 	@$(ENVIRONMENTS) dev snakemake base torch tensorflow kipoi
-	@$(DEV)/python -m pytest
+	@$(DEV)/python -m pytest -n 2 --dist loadfile
 
 lint: ## snakefmt, snakemake --lint, ruff, mypy
 	@$(ENVIRONMENTS) dev snakemake
