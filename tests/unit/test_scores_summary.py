@@ -11,6 +11,7 @@ from scipy import stats
 
 from pexbench.errors import InputError
 from pexbench.files import read_table, write_table
+from pexbench.precision import Agreement
 from pexbench.scores import COLUMNS, score_model
 from pexbench.scores.intervals import mean_intervals
 from pexbench.scores.summary import COLUMNS as SUMMARY_COLUMNS
@@ -30,7 +31,7 @@ def by_hand(model: str = "m") -> tuple[pd.DataFrame, pd.DataFrame]:
         (*key, "g5", "spearman", NAN, 0, NAN, NAN, NAN, "no expression in the matrix"),
         (*key, "g6", "spearman", -0.3, 100, 1e-4, -0.5, -0.1, ""),
     ]
-    scores = pd.DataFrame(rows, columns=list(COLUMNS))
+    scores = pd.DataFrame(rows, columns=[name for name in COLUMNS if name not in Agreement._fields])
     intervals = pd.DataFrame([(*key, "spearman", -0.2, 0.3)], columns=[*KEYS, "lower", "upper"])
     return scores, intervals
 

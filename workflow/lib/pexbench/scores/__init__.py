@@ -152,8 +152,7 @@ def _rows(model: str, metric: str, block: Block) -> pd.DataFrame:
             "p": found.p,
             "lower": found.lower,
             "upper": found.upper,
-            "error_over_spread": np.nan,
-            "rank_agreement": np.nan,
+            **dict.fromkeys(Agreement._fields, np.full(len(block.units), np.nan)),
             "note": notes,
         }
         tables.append(pd.DataFrame(columns, columns=list(COLUMNS)))
