@@ -126,4 +126,5 @@ def test_peak_memory_grows() -> None:
     before = peak_memory_mb()
     block = np.ones(30_000_000)
     assert block.nbytes == 240_000_000
-    assert peak_memory_mb() > max(before, 240)
+    # Equal where tests before this one took more.
+    assert peak_memory_mb() >= max(before, 240)

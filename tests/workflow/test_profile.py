@@ -110,6 +110,7 @@ def test_one_model_again_reruns_nothing_else(finished: Clone) -> None:
         "figure_distributions",
         "figure_best_and_worst",
         "gather_haplotype_checks",
+        "gather_performance",
     }
 
 

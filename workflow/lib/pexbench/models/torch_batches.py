@@ -35,9 +35,9 @@ def multiply_adds(compute: Callable[[], object]) -> int:
 class Batches:
     """Applies a function to many items of one shape, some at a time.
 
-    On the CPU always the same few items (``unit``) at a time: PyTorch chooses another kernel for another number, so that
-    only a fixed one gives a result that does not depend on what else is computed, not even in its last bit. On a GPU the
-    memory that the first ``unit`` took decides how many follow at once, and results agree up to float32 rounding.
+    On the CPU always the same few items (``unit``) at a time: PyTorch chooses another kernel, which rounds otherwise, for
+    another number. With a fixed one the batch size changes nothing, and what else is computed at most a last bit. On a
+    GPU the memory that the first ``unit`` took decides how many follow at once; results agree up to float32 rounding.
 
     Attributes:
         work: the ledger.
