@@ -142,6 +142,8 @@ def sequences(model: str, held: Mapping[str, Any], people: int | None) -> tuple[
     """The distinct sequences of the first people, the reference with them, and everyone's rows."""
     from pexbench.incremental import from_letters
 
+    if f"{model}/index" not in held:
+        raise SystemExit(f"the file holds no haplotypes of {model}: export them, or name others with --models")
     index, letters, reference = held[f"{model}/index"], held[f"{model}/letters"], held[f"{model}/reference"]
     others = np.empty((0, len(reference)), np.uint8)
     own = letters[index[:people].ravel()]
