@@ -17,7 +17,6 @@ import importlib
 import importlib.util
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "lib"))
 
 from pexbench.models import Card, built_in_models, find_model, load_adapter
+from pexbench.models.base import processor_name
+from pexbench.performance import peak_memory_mb
 
 ROOT = Path(__file__).resolve().parents[1]
 PUBLISHED, DRAWN = "published", "drawn at random, untrained"
@@ -173,24 +174,12 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     begin = time.perf_counter()
     adapter.predict(codes[:count])
     seconds = (time.perf_counter() - begin) / count
-    return {"sequences": count, "seconds": seconds, "peak": peak(), "load": load}
-
-
-def peak() -> float:
-    """Largest resident memory of this process in GB (1e9 bytes)."""
-    status = Path("/proc/self/status")
-    if status.exists():  # getrusage also counts what the parent held when it started this process
-        kilobytes = next(line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(kilobytes) * 1024 / 1e9
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
+    return {"sequences": count, "seconds": seconds, "peak": peak_memory_mb() / 1000, "load": load}
 
 
 def processor() -> str:
     """What computes."""
-    told = Path("/proc/cpuinfo")
-    lines = told.read_text().splitlines() if told.exists() else []
-    name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), os.uname().machine)
-    return f"{name}, {os.cpu_count()} CPUs"
+    return f"{processor_name()}, {os.cpu_count()} CPUs"
 
 
 if __name__ == "__main__":

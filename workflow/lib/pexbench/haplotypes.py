@@ -98,10 +98,7 @@ def build_haplotypes(
         InputError: REF differs from the reference, bcftools would refuse the variants, the genotypes do not cover
             the interval needed, or one haplotype has lost more bases than the widest margin holds.
     """
-    genotypes = with_iupac(genotypes)
-    _check_covered(reference, window, genotypes, 0)
-    plain = np.frombuffer(reference.fetch(window.contig, window.start, window.end), dtype=np.uint8)
-    whole = IntervalConsensus(plain, window.start, genotypes)
+    genotypes, plain, whole = _settled(reference, window, genotypes)
     representatives, number = whole.distinct()
     resized = whole.resized[representatives]
     fixed, others = representatives[~resized], representatives[resized]
@@ -149,10 +146,7 @@ def cohort_sequences(reference: Reference, window: Window, genotypes: Genotypes)
     Returns:
         The distinct sequences and who has which.
     """
-    genotypes = with_iupac(genotypes)
-    _check_covered(reference, window, genotypes, 0)
-    plain = np.frombuffer(reference.fetch(window.contig, window.start, window.end), dtype=np.uint8)
-    whole = IntervalConsensus(plain, window.start, genotypes)
+    genotypes, plain, whole = _settled(reference, window, genotypes)
     representatives, number = whole.distinct()
     resized = whole.resized[representatives]
     fixed, others = representatives[~resized], representatives[resized]
@@ -188,6 +182,14 @@ def consensus(reference_bytes: bytes, start: int, genotypes: Genotypes, sample_i
     one = with_iupac(genotypes.of_samples([genotypes.samples[sample_index]]))
     plain = np.frombuffer(reference_bytes, dtype=np.uint8)
     return IntervalConsensus(plain, start, one, np.array([haplotype - 1])).sequence(0)
+
+
+def _settled(reference: Reference, window: Window, genotypes: Genotypes) -> tuple[Genotypes, Bytes, IntervalConsensus]:
+    """Genotypes without unphased calls, the window's reference uint8 [L], and what every variant in it becomes."""
+    genotypes = with_iupac(genotypes)
+    _check_covered(reference, window, genotypes, 0)
+    plain = np.frombuffer(reference.fetch(window.contig, window.start, window.end), dtype=np.uint8)
+    return genotypes, plain, IntervalConsensus(plain, window.start, genotypes)
 
 
 def _write_around_tss(

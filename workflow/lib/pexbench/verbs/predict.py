@@ -60,6 +60,8 @@ def predict(arguments: argparse.Namespace) -> None:
         len(genes),
         len(samples),
     )
+    if how.method == "incremental":
+        LOG.info("computed once where haplotypes are alike: %s", ", ".join(["whole sequences", *adapter.shares]))
     made = predict_shard(
         adapter, adapter.card, genes, personal, Reference(arguments.reference), _genotyping(arguments, samples), how
     )
