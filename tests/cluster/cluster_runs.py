@@ -13,6 +13,8 @@ from snakemake_runs import Clone, make_clone
 #: What happens to the first job of each shard of the model that wants a GPU.
 FAULTS = {"sim1_0001": "cancelled", "sim1_0002": "too slow", "sim2_0001": "too large", "sim2_0002": "requeued"}
 MEMORY = 500
+#: Seconds after which something is taken to hang. A run takes 2 to 6 minutes here, as busy as the machine is.
+PATIENCE = 900
 #: Put before the test model's adapter: looks at what SLURM granted the job, and misbehaves if it is the first try.
 MISBEHAVE = f'''
 import os
@@ -119,9 +121,12 @@ def start(clone: Clone, log: Path, *targets: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(command, cwd=clone.folder, stdout=out, stderr=out, start_new_session=True)
 
 
-def wait_for(what: str, seconds: float, done: Callable[[], object]) -> None:
-    """Wait until a condition holds."""
-    until = time.monotonic() + seconds
+def wait_for(what: str, done: Callable[[], object], run: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a condition holds; end with what Snakemake said if it stops or patience does."""
+    until = time.monotonic() + PATIENCE
     while not done():
-        assert time.monotonic() < until, f"waited {seconds} s for {what}"
+        waited = time.monotonic() < until
+        if not waited or run.poll() is not None:
+            reason = f"Snakemake ended with {run.poll()}" if waited else f"{PATIENCE} s went by"
+            raise AssertionError(f"{reason} before {what}:\n{log.read_text(errors='replace')[-3000:]}")
         time.sleep(0.5)

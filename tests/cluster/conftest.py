@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import slurm
-from cluster_runs import FAULTS, History, cluster_clone, listed, start, wait_for
+from cluster_runs import FAULTS, PATIENCE, History, cluster_clone, listed, start, wait_for
 
 
 @pytest.fixture(scope="session")
@@ -38,9 +38,7 @@ def history(cluster: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     plain = None
     try:
         results = story.clone.folder / "results" / "test"
-        wait_for(
-            "the first shard's variants", 120, lambda: list(results.glob("variants/*.bcf")) or run.poll() is not None
-        )
+        wait_for("the first shard's variants", lambda: list(results.glob("variants/*.bcf")), run, log)
         os.killpg(run.pid, signal.SIGKILL)
         run.wait()
         done = [results / "simulated" / "genotypes.vcf.gz", results / "inputs" / "genes.tsv"]
@@ -51,7 +49,7 @@ def history(cluster: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             story.local.command(), cwd=story.local.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         struck: set[str] = set()
-        until = time.monotonic() + 420
+        until = time.monotonic() + PATIENCE
         while run.poll() is None and time.monotonic() < until:
             for job, (state, _, _, comment) in listed().items():
                 shard = comment.rpartition("_wildcards_")[2]
@@ -66,7 +64,7 @@ def history(cluster: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
                 elif FAULTS[shard] == "requeued":
                     subprocess.run(["scontrol", "requeue", job], check=True)
                     # SLURM would let a requeued job rest for two minutes.
-                    wait_for("requeue", 30, lambda job=job: listed()[job][0] == "PENDING")
+                    wait_for("requeue", lambda job=job: listed()[job][0] == "PENDING", run, log)
                     subprocess.run(["scontrol", "update", f"JobId={job}", "StartTime=now"], check=True)
             if len(struck) >= 3 and not story.status:
                 launcher = story.clone.folder / "workflow" / "bin" / "pexbench"
@@ -79,7 +77,7 @@ def history(cluster: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             time.sleep(1)
         story.returncode, story.said = run.poll(), log.read_text(errors="replace")
         story.jobs = listed()
-        assert plain.wait(timeout=300) == 0
+        assert plain.wait(timeout=PATIENCE) == 0
         yield story
     finally:
         for process in (run, plain):

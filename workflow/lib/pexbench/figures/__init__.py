@@ -49,6 +49,15 @@ class FigureData:
         notes: remarks printed on every figure, for example that the cohort is simulated.
         controls: models drawn in grey.
         labels: readable name by model, where it differs from the model's name.
+        people: facts about people by sample name: populations, covariates.
+        associations: one row per gene, what genotypes say of its expression (lead variant, heritability).
+        leads: ``gene_id``, ``sample``, ``dosage``: copies of each gene's lead variant's ALT allele.
+        cis: the variants of the example gene with slope, r and p of each.
+        effects: by model, each variant's effect on the example gene's reference prediction.
+        lead_effects: by model, one row per gene: the lead variant's effect, additivity, drivers.
+        direction: per model and gene, sign of the predicted against the measured effect of the lead variant.
+        comparisons: models in pairs over the same genes.
+        example_gene: gene id of the figure on one gene; None: the gene with the strongest association.
     """
 
     scores: pd.DataFrame
@@ -61,6 +70,15 @@ class FigureData:
     notes: Sequence[str] = ()
     controls: Sequence[str] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    people: pd.DataFrame | None = None
+    associations: pd.DataFrame | None = None
+    leads: pd.DataFrame | None = None
+    cis: pd.DataFrame | None = None
+    effects: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    lead_effects: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    direction: pd.DataFrame | None = None
+    comparisons: pd.DataFrame | None = None
+    example_gene: str | None = None
 
     @property
     def models(self) -> list[str]:

@@ -64,6 +64,10 @@ METADATA: dict[str, dict[str, str | None]] = {
     "svg": {"Date": None, "Creator": "pexbench"},
     "png": {"Software": "pexbench"},
 }
+#: Inches: a journal's two columns (183 mm). Figures are drawn at the size they are printed at.
+JOURNAL_WIDTH = 7.2
+#: Points: no text is smaller.
+SMALLEST = 6.0
 TITLE_HEIGHT = 0.30
 LINE_HEIGHT = 0.19
 MARGIN = 0.16
