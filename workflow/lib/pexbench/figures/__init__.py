@@ -18,20 +18,38 @@ from matplotlib.figure import Figure
 from pexbench.errors import InputError, listing
 from pexbench.files import write_table
 
+#: Fields of :class:`FigureData` that a figure may need and a run may lack.
+OPTIONAL = ("people", "associations", "leads", "cis", "effects", "lead_effects", "direction", "comparisons")
+
 
 @dataclass(frozen=True)
 class FigureCard:
-    """Card of a figure.
+    """Card of a figure; its fields are written as literals, for the workflow reads them without importing this.
 
     Attributes:
         name: key and file name.
         title: one line, says what is shown.
         caption: what every mark means, one paragraph.
+        paper: the panel of Huang et al. 2023 it stands for, for example ``Fig. 1b``; empty for those beyond the paper.
+        order: place among the figures of a report, smallest first.
+        needs: fields of :class:`FigureData` that the figure reads beyond scores, summary, predictions, expression and
+            names of genes; the figure is drawn again when one of them changes, and gets no others.
     """
 
     name: str
     title: str
     caption: str
+    paper: str = ""
+    order: int = 100
+    needs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse needs that no run can meet."""
+        unknown = sorted(set(self.needs) - set(OPTIONAL))
+        if unknown:
+            raise InputError(
+                f"figure {self.name!r}: needs {listing(unknown)}; {listing(OPTIONAL, 20)} are allowed; correct the card."
+            )
 
 
 @dataclass(frozen=True)
@@ -58,6 +76,7 @@ class FigureData:
         direction: per model and gene, sign of the predicted against the measured effect of the lead variant.
         comparisons: models in pairs over the same genes.
         example_gene: gene id of the figure on one gene; None: the gene with the strongest association.
+        example_person: sample name of the figure on one person; None: the person with the median score across genes.
     """
 
     scores: pd.DataFrame
@@ -79,6 +98,7 @@ class FigureData:
     direction: pd.DataFrame | None = None
     comparisons: pd.DataFrame | None = None
     example_gene: str | None = None
+    example_person: str | None = None
 
     @property
     def models(self) -> list[str]:
