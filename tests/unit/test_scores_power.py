@@ -77,11 +77,7 @@ def test_whole_cohort_is_the_score_and_subsets_do_not_depend_on_the_model() -> N
     scored = correlate(x, y, "spearman")
     known = ~np.isnan(scored.value)
     assert drawn["mean"].iloc[-1] == pytest.approx(scored.value[known].mean())
-    assert drawn["width"].iloc[-1] == pytest.approx(
-        np.median(
-            np.where(np.isnan(scored.upper), interval_width(0.0, scored.n), scored.upper - scored.lower)[known],
-        )
-    )
+    assert drawn["width"].iloc[-1] == pytest.approx(np.median(interval_width(scored.value[known], scored.n[known])))
     pd.testing.assert_frame_equal(drawn, subsets(x, y, repeats=2))
     # Genes alone, in any order, of any scale: the same subsets of people.
     pd.testing.assert_frame_equal(drawn, subsets(3 * x[::-1], y[::-1], repeats=2))
@@ -153,6 +149,13 @@ def test_width_is_that_of_the_interval() -> None:
     np.testing.assert_allclose(
         interval_width(0.3, n), np.tanh(np.arctanh(0.3) + half) - np.tanh(np.arctanh(0.3) - half)
     )
+    np.testing.assert_array_equal(interval_width(0.3, [2, 3]), 2.0)
+    np.testing.assert_allclose(interval_width([1.0, -1.0], [9, 9]), 0, atol=1e-6)
+    rng = np.random.default_rng(8)
+    a, b = rng.normal(size=(2, 400))
+    found = stats.pearsonr(a, b).confidence_interval()
+    # The same transform; without correlation Spearman's standard error is Pearson's.
+    assert interval_width(0.0, 400)[0] == pytest.approx(found.high - found.low, rel=0.02)
 
 
 def test_sizes_are_round_and_end_with_the_cohort() -> None:
