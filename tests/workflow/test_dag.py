@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pexbench.code import submodules
 from snakemake_runs import Clone, make_clone
 
 pytestmark = pytest.mark.workflow
@@ -18,8 +19,7 @@ SHARED = {
     "gather_haplotype_checks": 1,
     "summarise": 1,
     "provenance": 1,
-    "figure_distributions": 1,
-    "figure_best_and_worst": 1,
+    **{f"figure_{name}": 1 for name in submodules("figures", having="FIGURE")},
     "gather_performance": 1,
 }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pexbench.code import submodules
 from snakemake_runs import ROOT, Clone, make_clone
 
 pytestmark = pytest.mark.workflow
@@ -107,8 +108,7 @@ def test_one_model_again_reruns_nothing_else(finished: Clone) -> None:
     assert set(jobs) <= {
         "summarise",
         "provenance",
-        "figure_distributions",
-        "figure_best_and_worst",
+        *(f"figure_{name}" for name in submodules("figures", having="FIGURE")),
         "gather_haplotype_checks",
         "gather_performance",
     }

@@ -15,7 +15,7 @@ from pexbench.scores.summary import significant_units
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-#: Sizes of subsets that are tried, below nine tenths of the cohort; the cohort itself comes last.
+#: Sizes of subsets that are tried, below four fifths of the cohort; the cohort itself comes last.
 SIZES = (5, 10, 20, 50, 100, 200, 300, 500, 1000, 2000, 5000, 10000)
 #: At most so many sizes below the cohort's.
 MOST_SIZES = 5
@@ -30,12 +30,12 @@ SUMMARY_COLUMNS = (
 
 
 def sizes(people: int) -> list[int]:
-    """Numbers of people to look at: round numbers up to nine tenths of the cohort, then the cohort.
+    """Numbers of people to look at: round numbers up to four fifths of the cohort, then the cohort.
 
     Args:
         people: size of the cohort.
     """
-    below = [size for size in SIZES if size <= 0.9 * people]
+    below = [size for size in SIZES if size <= 0.8 * people]
     return [*below[-MOST_SIZES:], people]
 
 
