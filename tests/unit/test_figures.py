@@ -3,59 +3,30 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
+from figure_example import NOTE, PEOPLE, TITLE, bare, example
 from pexbench.errors import InputError
 from pexbench.figures import FigureData, figures, write_figure
 from pexbench.figures.best_and_worst import extremes
 from pexbench.figures.distributions import spread
-from pexbench.figures.style import number
-from pexbench.scores import ScoreInputs, score_model
-from pexbench.scores.intervals import mean_intervals
-from pexbench.scores.summary import summarise
+from pexbench.figures.style import JOURNAL_HEIGHT, JOURNAL_WIDTH, METADATA, SMALLEST, applied, number
 
 NAMES = sorted(figures())
-PEOPLE = [f"NA{i:03d}" for i in range(25)]
-TITLE = "A run of the tests"
-NOTE = "Simulated cohort: no finding."
-
-
-def example(genes: int = 12, models: tuple[str, ...] = ("network", "level", "elastic_net")) -> FigureData:
-    """Predictions that follow expression, that are the same for all, and that follow it in half of the genes."""
-    rng = np.random.default_rng(0)
-    ids = [f"ENSG{i:011d}" for i in range(genes)]
-    expression = pd.DataFrame(rng.normal(size=(genes, len(PEOPLE))), index=ids, columns=PEOPLE)
-    rpkm = np.exp(expression + rng.normal(size=(genes, 1)))
-    predictions, scores, intervals = {}, [], []
-    for number_, model in enumerate(models):
-        values = expression * np.linspace(-1, 1, genes)[:, None] ** 3 * 4 + rng.normal(size=expression.shape)
-        if model == "level":
-            values[:] = values.to_numpy()[:, :1]
-        values.iloc[3] = 1.0
-        tidy = values.rename_axis("gene_id").reset_index().melt("gene_id", var_name="sample", value_name="prediction")
-        predictions[model] = tidy.assign(prediction=tidy["prediction"].astype(np.float32))
-        reference = pd.DataFrame({"gene_id": ids, "prediction": values.mean(axis=1).to_numpy()})
-        inputs = ScoreInputs(model, predictions[model], None if number_ else reference, expression.iloc[1:], rpkm)
-        scores.append(score_model(inputs))
-        intervals.append(mean_intervals(inputs, resamples=100))
-    table = pd.concat(scores, ignore_index=True)
-    return FigureData(
-        scores=table,
-        summary=summarise(table, pd.concat(intervals)),
-        predictions=predictions,
-        expression_individuals=expression,
-        expression_genes=rpkm,
-        genes=dict.fromkeys(ids, "") | {ids[-1]: "LAST1"},
-        run_title=TITLE,
-        notes=[NOTE],
-        controls=["level"],
-    )
+MANY = tuple("abcdefghij")
+#: Figures that are being drawn anew for journal width.
+OLD = {"distributions", "best_and_worst"}
 
 
 @pytest.fixture(scope="module")
@@ -63,76 +34,163 @@ def data() -> FigureData:
     return example()
 
 
+@pytest.fixture(scope="module")
+def drawn(data: FigureData, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[Path]]:
+    """Files of a figure of the example, written once."""
+
+    @cache
+    def write(name: str) -> list[Path]:
+        return write_figure(name, data, tmp_path_factory.mktemp(name))
+
+    return write
+
+
 def texts(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
+def svg(name: str, data: FigureData) -> str:
+    """A figure as SVG, the quickest of its files."""
+    with TemporaryDirectory() as folder, applied():
+        path = Path(folder) / "figure.svg"
+        figures()[name].draw(data).savefig(path, format="svg", metadata=METADATA["svg"])
+        return texts(path)
+
+
+def written(figure: Figure) -> list[Text]:
+    """Every text that a reader sees, the labels of ticks included."""
+    found: list[Text] = [*figure.texts]
+    for legend in figure.legends:
+        found += [*legend.get_texts(), legend.get_title()]
+    waiting = list(figure.axes)
+    while waiting:
+        axes = waiting.pop()
+        waiting += [child for child in axes.child_axes if child not in figure.axes]
+        if not axes.get_visible():
+            continue
+        found += [*axes.texts, axes.title, axes._left_title, axes._right_title]
+        if (legend := axes.get_legend()) is not None:
+            found += [*legend.get_texts(), legend.get_title()]
+        if not axes.axison:
+            continue
+        for axis in (axes.xaxis, axes.yaxis):
+            found += [axis.label, axis.offsetText]
+            for tick in axis._update_ticks():
+                found += [tick.label1, tick.label2]
+    return [text for text in found if text.get_visible() and text.get_text().strip()]
+
+
+def check_layout(figure: Figure) -> None:
+    """Printed at journal width on one page, nothing too small to read, nothing cut off, no text on another."""
+    width, height = figure.get_size_inches()
+    assert width == pytest.approx(JOURNAL_WIDTH)
+    assert height <= JOURNAL_HEIGHT
+    figure.canvas.draw()
+    renderer = figure.canvas.get_renderer()
+    whole = figure.get_tightbbox(renderer)
+    assert whole.x0 >= 0
+    assert whole.y0 >= 0
+    assert whole.x1 <= width
+    assert whole.y1 <= height
+    found = written(figure)
+    assert len(found) > 3
+    small = [(text.get_text(), text.get_fontsize()) for text in found if text.get_fontsize() < SMALLEST]
+    assert not small
+    boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in found]
+    for text, box in boxes:
+        assert box.x0 >= 0, text
+        assert box.y0 >= 0, text
+        assert box.x1 <= figure.bbox.x1, text
+        assert box.y1 <= figure.bbox.y1, text
+    for number_, (text, box) in enumerate(boxes):
+        shrunk = box.padded(-1)
+        for other, another in boxes[:number_]:
+            assert not shrunk.overlaps(another), (text, other)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_files_are_whole_titled_and_repeatable(
-    name: str, data: FigureData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    data: FigureData,
+    drawn: Callable[[str], list[Path]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    paths = drawn(name)
     before = dict(mpl.rcParams)
-    paths = write_figure(name, data, tmp_path / "a")
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + 5e7)
-    again = write_figure(name, data, tmp_path / "b")
-    assert {path.suffix for path in paths} >= {".pdf", ".svg", ".png"}
+    again = write_figure(name, data, tmp_path)
+    assert [path.suffix for path in paths] == [".pdf", ".svg", ".png", ".tsv"]
     for first, second in zip(paths, again, strict=True):
         assert first.name == second.name
         assert first.stat().st_size > 500
         assert first.read_bytes() == second.read_bytes(), first.name
-    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == sorted(path.name for path in paths)
+    assert sorted(path.name for path in paths[0].parent.iterdir()) == sorted(path.name for path in paths)
     assert dict(mpl.rcParams) == before
-    svg = texts(tmp_path / "a" / f"{name}.svg")
-    assert TITLE in svg
-    assert NOTE in svg
-    assert figures()[name].card.title.split()[0] in svg
+    assert len(pd.read_csv(paths[3], sep="\t")) > 0
+    said = texts(paths[1])
+    assert TITLE in said
+    assert NOTE in said
+    assert figures()[name].card.title.split()[0] in said
+    # Letters, not outlines: TrueType (Type 42) in PDF, text in SVG.
+    assert b"/Type3" not in paths[0].read_bytes()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_settings_of_the_caller_do_not_reach_the_figure(name: str, data: FigureData, tmp_path: Path) -> None:
-    plain = write_figure(name, data, tmp_path / "a")[2].read_bytes()
+def test_settings_of_the_caller_do_not_reach_the_figure(name: str, data: FigureData) -> None:
+    plain = svg(name, data)
     with mpl.rc_context({"font.size": 25, "axes.facecolor": "red", "savefig.dpi": 30}):
-        assert write_figure(name, data, tmp_path / "b")[2].read_bytes() == plain
+        assert svg(name, data) == plain
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_order_of_rows_changes_nothing(name: str, data: FigureData, tmp_path: Path) -> None:
+def test_order_of_rows_changes_nothing(name: str, data: FigureData) -> None:
+    def mix(table: pd.DataFrame | None) -> pd.DataFrame:
+        return table.sample(frac=1, random_state=1)
+
     mixed = replace(
         data,
-        scores=data.scores.sample(frac=1, random_state=1),
-        summary=data.summary.sample(frac=1, random_state=2),
-        predictions={model: table.sample(frac=1, random_state=3) for model, table in data.predictions.items()},
+        scores=mix(data.scores),
+        summary=mix(data.summary),
+        predictions={model: mix(table) for model, table in data.predictions.items()},
         expression_individuals=data.expression_individuals.iloc[::-1, ::-1],
         expression_genes=data.expression_genes.iloc[::-1, ::-1],
+        people=mix(data.people),
+        associations=mix(data.associations),
+        leads=mix(data.leads),
+        cis=mix(data.cis),
+        effects={model: mix(table) for model, table in data.effects.items()},
+        lead_effects={model: mix(table) for model, table in data.lead_effects.items()},
+        direction=mix(data.direction),
+        comparisons=mix(data.comparisons),
     )
-    for first, second in zip(
-        write_figure(name, data, tmp_path / "a"), write_figure(name, mixed, tmp_path / "b"), strict=True
-    ):
-        assert first.read_bytes() == second.read_bytes(), first.name
+    assert svg(name, mixed) == svg(name, data)
+    entry = figures()[name]
+    pd.testing.assert_frame_equal(entry.table(mixed), entry.table(data))
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(("genes", "models"), [(4, ("network",)), (4, ("level",)), (600, tuple("abcdefghij"))])
-def test_few_and_many(name: str, genes: int, models: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_figure_reads_what_its_card_says(name: str, data: FigureData) -> None:
+    needs = figures()[name].card.needs
+    empty = bare(data)
+    given = replace(empty, **{field: getattr(data, field) for field in needs})
+    assert svg(name, given) == svg(name, data)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in OLD])
+def test_without_the_tables_a_run_may_lack(name: str, data: FigureData) -> None:
+    check_layout(figures()[name].draw(bare(data)))
+    assert isinstance(figures()[name].table(bare(data)), pd.DataFrame)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in OLD])
+@pytest.mark.parametrize(
+    ("genes", "models"), [(12, ("network", "level", "elastic_net")), (4, ("network",)), (4, ("level",)), (600, MANY)]
+)
+def test_few_and_many(name: str, genes: int, models: tuple[str, ...]) -> None:
     figure = figures()[name].draw(example(genes, models))
-    figure.canvas.draw()
-    renderer = figure.canvas.get_renderer()
-    drawn = figure.get_tightbbox(renderer)
-    width, height = figure.get_size_inches()
-    assert drawn.x0 >= 0
-    assert drawn.y0 >= 0
-    assert drawn.x1 <= width
-    assert drawn.y1 <= height
-    texts_ = [*figure.texts]
-    for axes in figure.axes:
-        texts_ += [*axes.texts, axes.xaxis.label, axes.yaxis.label, axes._left_title]
-    boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in texts_ if text.get_text()]
-    assert len(boxes) > 3
-    for number_, (text, box) in enumerate(boxes):
-        for other, another in boxes[:number_]:
-            shrunk = box.padded(-1)
-            assert not shrunk.overlaps(another), (text, other)
+    check_layout(figure)
 
 
 def test_distributions_show_every_score(data: FigureData) -> None:
