@@ -1,0 +1,343 @@
+"""Is a predicted effect as large as the measured one, and in the same direction?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from scipy import stats
+
+from pexbench.figures import FigureCard, FigureData
+from pexbench.figures.joined import exact_share, lead_variants, main_models
+from pexbench.figures.style import (
+    ACROSS_INDIVIDUALS,
+    FAINT,
+    HEADING,
+    INK,
+    JOURNAL_WIDTH,
+    MARGIN,
+    SMALL,
+    WARNING,
+    applied,
+    canvas,
+    in_words,
+    listed,
+    number,
+    panel,
+    say,
+    shortened,
+    wrapped,
+    zero_line,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Floats = npt.NDArray[np.float64]
+
+FIGURE = FigureCard(
+    name="calibration",
+    title="Predicted against measured effect of each gene's lead variant",
+    caption=(
+        "One point per gene: effect of one copy of the lead variant's ALT allele on measured expression (vertical, "
+        "slope over people with 1.96 standard errors where there is room; unit of the expression table) against the "
+        "predicted effect (horizontal). Models predict in different units: each model's effects are divided by their "
+        "own root mean square over genes, which stands below the panel, so that only sign and relative size can be "
+        "judged, not the absolute size. 'Effect of ALT' is the prediction with this allele alone on the reference, "
+        "less the reference's; 'regression on dosage' (models without computed effects: baselines, tables) is the "
+        "slope of people's predictions on the dosage, which takes in neighbours in linkage disequilibrium. Filled: the "
+        "measured association passes 0.05 after Bonferroni correction for the gene's variants; open: it does not, and "
+        "its sign may be chance. Triangles at the border: predicted effects beyond four times the typical one. Green "
+        "quadrants, right sign; numbers are genes. Line and wedge: least squares through the origin, because which "
+        "allele is called ALT is arbitrary, with 95 % interval (robust to unequal variances, HC3, t distribution); "
+        "share of right signs with exact 95 % interval. Controls are left out, and so are genes without a predicted "
+        "effect (for example where the variant lies outside the model's window). Winner's curse: the lead variant is "
+        "the one with the strongest of many associations in these people, so that measured effects are too large on "
+        "average, the more the weaker the association, and slopes of the line with them. The lead variant need not be "
+        "the causal one: a model can be right about its own effect, near zero, and count as wrong. Neighbouring genes "
+        "share variants, so that intervals are too narrow."
+    ),
+    order=60,
+    needs=("associations", "leads", "lead_effects", "direction"),
+)
+EFFECT, REGRESSION = "effect of ALT", "regression on dosage"
+#: Typical effects: farther points stand at the border.
+FARTHEST = 4.0
+#: More genes than this: no error bars; and than that: pixels inside the vector files.
+SOME, MANY = 60, 400
+LEVEL = 0.05
+#: Behind the quadrants of the right sign.
+RIGHT = "#E6F4EF"
+COLUMNS = (
+    *("kind", "model", "basis", "gene_id", "variant", "predicted", "scale", "scaled", "measured", "se"),
+    *("p_bonferroni", "right", "n", "share", "slope", "lower", "upper"),
+)
+# Inches: panels and what stands between them.
+WIDE, HIGH, GAP, BELOW, ABOVE, LEFT = 1.42, 1.42, 0.2, 0.42, 0.42, 0.55
+MOST_COLUMNS = 4
+
+
+def predicted_effects(data: FigureData, model: str) -> tuple[str, pd.Series[float]]:
+    """A model's predicted effect of every gene's lead variant, per copy of ALT, and where it is from.
+
+    Genes whose effect the run counts as none (0, below the numerical floor, another variant) are left out.
+    """
+    leads = lead_variants(data)
+    if model in data.lead_effects:
+        table = data.lead_effects[model].set_index("gene_id").sort_index()
+        same = table["lead_variant"] == leads["lead_variant"].reindex(table.index)
+        effect = table.loc[same, "lead_effect"].astype(np.float64)
+        if data.direction is not None:
+            rows = data.direction[data.direction["model"] == model]
+            told = rows.loc[rows["agree"].astype(str).isin(["True", "False"]), "gene_id"]
+            effect = effect[effect.index.isin(told)]
+        return EFFECT, _nonzero(effect)
+    return REGRESSION, _nonzero(dosage_slopes(data, model))
+
+
+def _nonzero(effect: pd.Series[float]) -> pd.Series[float]:
+    return effect[np.isfinite(effect) & (effect != 0)]
+
+
+def dosage_slopes(data: FigureData, model: str) -> pd.Series[float]:
+    """Slope of people's predictions on copies of the lead variant's ALT allele, by gene; 0 where nothing differs."""
+    if data.leads is None:
+        return pd.Series(dtype=np.float64)
+    table = data.predictions[model][["gene_id", "sample", "prediction"]].merge(
+        data.leads[["gene_id", "sample", "dosage"]], on=["gene_id", "sample"]
+    )
+    table = table.dropna().sort_values(["gene_id", "sample"], ignore_index=True)
+    values = table[["prediction", "dosage"]].astype(np.float64)
+    grouped = values.groupby(table["gene_id"], sort=True)
+    # A constant stays exactly constant, and its slope 0.
+    away = values - grouped.transform("mean")
+    varied = grouped.transform("min") != grouped.transform("max")
+    away = away.where(varied, 0.0)
+    above = (away["prediction"] * away["dosage"]).groupby(table["gene_id"], sort=True).sum()
+    below = (away["dosage"] ** 2).groupby(table["gene_id"], sort=True).sum()
+    return above[below > 0] / below[below > 0]
+
+
+def genes(data: FigureData, model: str) -> pd.DataFrame:
+    """The points of one panel, sorted by gene: rows of :func:`table`, ``kind`` ``gene``."""
+    basis, effect = predicted_effects(data, model)
+    leads = lead_variants(data)
+    both = leads.join(effect.rename("predicted"), how="inner").sort_index()
+    both = both[both["predicted"].notna() & (both["slope"].astype(np.float64) != 0)]
+    scale = float(np.sqrt((both["predicted"] ** 2).mean())) if len(both) else float("nan")
+    return (
+        pd.DataFrame(
+            {
+                "kind": "gene",
+                "model": model,
+                "basis": basis,
+                "gene_id": both.index,
+                "variant": both["lead_variant"].to_numpy(),
+                "predicted": both["predicted"].to_numpy(dtype=np.float64),
+                "scale": scale,
+                "scaled": both["predicted"].to_numpy(dtype=np.float64) / scale,
+                "measured": both["slope"].to_numpy(dtype=np.float64),
+                "se": both["se"].to_numpy(dtype=np.float64),
+                "p_bonferroni": both["p_bonferroni"].to_numpy(dtype=np.float64),
+            }
+        )
+        .assign(right=lambda shown: np.sign(shown["predicted"]) == np.sign(shown["measured"]))
+        .reindex(columns=list(COLUMNS))
+    )
+
+
+def through_origin(x: Floats, y: Floats) -> tuple[float, float, float]:
+    """Least-squares slope through the origin with a 95 % interval.
+
+    Standard error HC3 (MacKinnon and White 1985, 10.1016/0304-4076(85)90158-7), t distribution with N - 1 degrees of
+    freedom.
+
+    Args:
+        x: float64 [N].
+        y: float64 [N].
+
+    Returns:
+        Slope, lower and upper end; the ends are NaN where one point decides the slope.
+    """
+    square = float(x @ x)
+    if square == 0:
+        return float("nan"), float("nan"), float("nan")
+    slope = float(x @ y) / square
+    leverage = x**2 / square
+    if len(x) < 2 or leverage.max() > 1 - 1e-12:
+        return slope, float("nan"), float("nan")
+    error = np.sqrt(np.sum((x * (y - slope * x) / (1 - leverage)) ** 2)) / square
+    half = float(stats.t.ppf(0.975, len(x) - 1) * error)
+    return slope, slope - half, slope + half
+
+
+def fit(shown: pd.DataFrame) -> pd.DataFrame:
+    """Line, share of right signs and quadrants of one panel: rows of :func:`table`, ``kind`` other than ``gene``."""
+    if shown.empty:
+        return pd.DataFrame(columns=list(COLUMNS))
+    slope, low, high = through_origin(shown["scaled"].to_numpy(), shown["measured"].to_numpy())
+    share, lower, upper = exact_share(int(shown["right"].sum()), len(shown))
+    rows: list[dict[str, object]] = [
+        {"kind": "slope", "n": len(shown), "slope": slope, "lower": low, "upper": high},
+        {"kind": "right sign", "n": int(shown["right"].sum()), "share": share, "lower": lower, "upper": upper},
+    ]
+    for name, up, right in QUADRANTS:
+        count = int((((shown["measured"] > 0) == up) & ((shown["predicted"] > 0) == right)).sum())
+        rows.append({"kind": f"quadrant: {name}", "n": count, "share": count / len(shown)})
+    about = {name: shown[name].iloc[0] for name in ("model", "basis", "scale")}
+    return pd.DataFrame([row | about for row in rows]).reindex(columns=list(COLUMNS))
+
+
+#: Name, whether measured and predicted are positive.
+QUADRANTS = (
+    ("both raise", True, True),
+    ("both lower", False, False),
+    ("measured raises, predicted lowers", True, False),
+    ("measured lowers, predicted raises", False, True),
+)
+
+
+def table(data: FigureData) -> pd.DataFrame:
+    """The points and numbers shown.
+
+    Returns:
+        ``kind`` ``gene``: ``predicted`` effect per ALT copy (model's unit), ``scale`` (root mean square over genes),
+        ``scaled`` (their ratio), ``measured`` slope with ``se``, ``right`` (same sign). ``slope``: least squares
+        through the origin of measured on scaled, over ``n`` genes. ``right sign``: ``n`` genes, their ``share`` with
+        interval. ``quadrant: ...``: ``n`` genes and their ``share``.
+    """
+    parts = []
+    for model in main_models(data):
+        shown = genes(data, model)
+        parts += [part for part in (shown, fit(shown)) if len(part)]
+    if not parts:
+        return pd.DataFrame(columns=list(COLUMNS))
+    return pd.DataFrame({name: [value for part in parts for value in part[name]] for name in COLUMNS})
+
+
+def _points(axes: Axes, shown: pd.DataFrame) -> None:
+    x = shown["scaled"].to_numpy()
+    y = shown["measured"].to_numpy()
+    sure = (shown["p_bonferroni"] < LEVEL).to_numpy(dtype=bool)
+    far = np.abs(x) > FARTHEST
+    drawn = np.clip(x, -FARTHEST, FARTHEST)
+    colours = np.where(shown["right"].to_numpy(dtype=bool), ACROSS_INDIVIDUALS, WARNING)
+    if len(x) <= SOME:
+        axes.errorbar(drawn, y, 1.96 * shown["se"].to_numpy(), fmt="none", ecolor=FAINT, elinewidth=0.4, zorder=1)
+    for chosen, marker in ((~far, "o"), (far & (x > 0), ">"), (far & (x < 0), "<")):
+        axes.scatter(
+            drawn[chosen],
+            y[chosen],
+            s=9 if len(x) <= SOME else 4,
+            marker=marker,
+            facecolors=np.where(sure, colours, "white")[chosen],
+            edgecolors=colours[chosen],
+            linewidths=0.6,
+            rasterized=len(x) > MANY,
+            alpha=1 if len(x) <= MANY else 0.6,
+            clip_on=False,
+            zorder=3,
+        )
+
+
+def _panel(axes: Axes, shown: pd.DataFrame, span: float) -> None:
+    told = fit(shown).set_index("kind")
+    limit = min(FARTHEST, 1.15 * float(shown["scaled"].abs().max()))
+    axes.set_xlim(-1.02 * limit, 1.02 * limit)
+    axes.set_ylim(-span, span)
+    for side in (-1, 1):
+        axes.fill_between([0, 1.02 * side * limit], 0, side * span, color=RIGHT, linewidth=0, zorder=0)
+    zero_line(axes)
+    zero_line(axes, vertical=False)
+    ends = np.array([-limit, limit])
+    line = told.loc["slope"]
+    axes.plot(ends, line["slope"] * ends, color=INK, linewidth=1.1, zorder=4)
+    if np.isfinite(line["lower"]):
+        axes.fill_between(
+            ends, line["lower"] * ends, line["upper"] * ends, color=INK, alpha=0.15, linewidth=0, zorder=2
+        )
+    _points(axes, shown)
+    for name, up, right in QUADRANTS:
+        axes.text(
+            0.97 if right else 0.03,
+            0.97 if up else 0.03,
+            f"{told.loc[f'quadrant: {name}', 'n']:,}",
+            transform=axes.transAxes,
+            ha="right" if right else "left",
+            va="top" if up else "bottom",
+            fontsize=SMALL,
+            fontweight="bold",
+            color=ACROSS_INDIVIDUALS if up == right else WARNING,
+            zorder=5,
+        )
+    share = told.loc["right sign"]
+    hits = f"{share['n']:,}/{len(shown):,}"
+    said = f"right {hits}: {100 * share['share']:.0f} % [{100 * share['lower']:.0f}, {100 * share['upper']:.0f}]"
+    slope, lower, upper = (number(float(line[name])) for name in ("slope", "lower", "upper"))
+    fitted = f"slope {slope} [{lower}, {upper}]"
+    axes.text(0, 1.02, f"{said}\n{fitted}", transform=axes.transAxes, fontsize=SMALL, color=FAINT, va="bottom")
+    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    unit = f"{shown['scale'].iloc[0]:.2g}".replace("-", "\u2212")
+    axes.set_xlabel(f"{shown['basis'].iloc[0]}\n(unit {unit})", fontsize=SMALL, linespacing=1.2)
+
+
+def draw(data: FigureData) -> Figure:
+    """Draw the figure; one panel per model, in the order of ``data.predictions``."""
+    shown = {model: genes(data, model) for model in main_models(data)}
+    shown = {model: found for model, found in shown.items() if len(found)}
+    if not shown:
+        reason = (
+            "This run has no associations of variants with expression: run the target 'associations' first."
+            if data.associations is None
+            else "No model besides the controls predicts an effect of a gene's lead variant."
+        )
+        return in_words(data, FIGURE.title, reason)
+    with applied():
+        silent = [data.label(model) for model in main_models(data) if model not in shown]
+        lines = wrapped(f"No predicted effect: {listed(silent)}.", JOURNAL_WIDTH - 2 * MARGIN, SMALL) if silent else []
+        columns = min(len(shown), MOST_COLUMNS)
+        rows = -(-len(shown) // columns)
+        bottom = 0.3 + 0.11 * len(lines)
+        step = ABOVE + HIGH + BELOW
+        figure, _ = canvas(data, FIGURE.title, JOURNAL_WIDTH, bottom + rows * step)
+        span = 1.45 * max(float(found["measured"].abs().max()) for found in shown.values())
+        for place, (model, found) in enumerate(shown.items()):
+            row, column = divmod(place, columns)
+            corner = bottom + (rows - 1 - row) * step + BELOW
+            axes = panel(figure, LEFT + column * (WIDE + GAP), corner, WIDE, HIGH)
+            _panel(axes, found, span)
+            axes.set_title(shortened(data.label(model), WIDE, HEADING, bold=True), pad=19)
+            axes.tick_params(axis="y", labelleft=column == 0)
+            if column == 0:
+                axes.set_ylabel("measured, per ALT copy")
+        _key(figure, bottom - 0.24)
+        for number_, line in enumerate(lines):
+            say(figure, MARGIN, 0.06 + 0.11 * (len(lines) - 1 - number_), line, fontsize=SMALL, color=FAINT)
+        return figure
+
+
+def _key(figure: Figure, bottom: float) -> None:
+    """What the points mean."""
+
+    def point(edge: str, face: str, marker: str = "o") -> Line2D:
+        return Line2D(
+            [], [], linestyle="none", marker=marker, markersize=3.5, markeredgecolor=edge, markerfacecolor=face
+        )
+
+    marks = [
+        point(ACROSS_INDIVIDUALS, ACROSS_INDIVIDUALS),
+        point(WARNING, WARNING),
+        point(INK, "white"),
+        point(INK, INK, ">"),
+    ]
+    words = ["right sign", "wrong sign", "open: association not significant", f"beyond {FARTHEST:g} units"]
+    wide, high = figure.get_size_inches()
+    figure.legend(
+        marks, words, loc="lower left", bbox_to_anchor=(LEFT / wide, bottom / high), ncols=4, columnspacing=1.4
+    )
