@@ -147,6 +147,8 @@ def test_a_narrow_model_gets_a_column_of_its_own() -> None:
     assert tracks.whole[0] < -90 < 95 < tracks.whole[1]
     assert list(tracks.effects) == ["a"]
     assert Tracks.of(gene(narrow=False), "G00", ["a"]).zoom is None
+    texts = [text.get_text() for text in figures()["fig2a_gene"].draw(data).texts]
+    assert {"association with expression", "a"} <= set(texts)
     wide, narrow = (len(figures()["fig2a_gene"].draw(gene(narrow=flag)).axes) for flag in (False, True))
     assert narrow == wide + 2
 

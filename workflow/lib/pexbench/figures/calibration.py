@@ -48,8 +48,8 @@ FIGURE = FigureCard(
         "slope over people with 1.96 standard errors where there is room; unit of the expression table) against the "
         "predicted effect (horizontal). Models predict in different units: each model's effects are divided by their "
         "own root mean square over genes, which stands below the panel, so that only sign and relative size can be "
-        "judged, not the absolute size. 'Effect of ALT' is the prediction with this allele alone on the reference, "
-        "less the reference's; 'regression on dosage' (models without computed effects: baselines, tables) is the "
+        "judged, not the absolute size. 'Effect of ALT' is the prediction with two copies of this allele alone on "
+        "the reference, less the reference's; 'regression on dosage' (models without computed effects: baselines, tables) is the "
         "slope of people's predictions on the dosage, which takes in neighbours in linkage disequilibrium. Filled: the "
         "measured association passes 0.05 after Bonferroni correction for the gene's variants; open: it does not, and "
         "its sign may be chance. Triangles at the border: predicted effects beyond four times the typical one. Green "
@@ -83,7 +83,7 @@ MOST_COLUMNS = 4
 
 
 def predicted_effects(data: FigureData, model: str) -> tuple[str, pd.Series[float]]:
-    """A model's predicted effect of every gene's lead variant, per copy of ALT, and where it is from.
+    """A model's predicted effect of every gene's lead variant, in a unit of its own, and where it is from.
 
     Genes whose effect the run counts as none (0, below the numerical floor, another variant) are left out.
     """
@@ -206,7 +206,7 @@ def table(data: FigureData) -> pd.DataFrame:
     """The points and numbers shown.
 
     Returns:
-        ``kind`` ``gene``: ``predicted`` effect per ALT copy (model's unit), ``scale`` (root mean square over genes),
+        ``kind`` ``gene``: ``predicted`` effect (model's unit; of two copies of ALT, or per copy where it is a slope), ``scale`` (root mean square over genes),
         ``scaled`` (their ratio), ``measured`` slope with ``se``, ``right`` (same sign). ``slope``: least squares
         through the origin of measured on scaled, over ``n`` genes. ``right sign``: ``n`` genes, their ``share`` with
         interval. ``quadrant: ...``: ``n`` genes and their ``share``.

@@ -231,9 +231,7 @@ def draw_tracks(figure: Figure, data: FigureData, gene_id: str, tracks: Tracks, 
     for model, found in tracks.effects.items():
         place -= LINE + high
         exponent = exponent_of(float(found["effect"].abs().max()))
-        say(
-            figure, LEFT, place + high + 0.04, _said(data, model, gene_id, found, exponent), fontsize=SMALL, va="bottom"
-        )
+        _heading(figure, place + high + 0.04, data.label(model), _said(data, model, gene_id, found, exponent))
         last = [panel(figure, x, place, wide, high) for x, wide, *_ in columns]
         for axes, (_, _, limits, first) in zip(last, columns, strict=True):
             _shared(axes, tracks, limits, first)
