@@ -12,7 +12,7 @@ from scipy import stats
 from test_figure_numbers import PEOPLE, SIGNS, cohort, rows
 
 from pexbench.figures import FigureData, figures
-from pexbench.figures.calibration import through_origin
+from pexbench.figures.calibration import panels, through_origin
 from pexbench.figures.joined import across_individuals
 
 GENES = [f"G{i:02d}" for i in range(8)]
@@ -48,7 +48,7 @@ def associated(seed: int = 0) -> FigureData:
     )
 
 
-@pytest.mark.parametrize("n", [2, 3, 15, 400])
+@pytest.mark.parametrize("n", [5, 15, 400])
 def test_line_through_the_origin_is_statsmodels(n: int) -> None:
     rng = np.random.default_rng(n)
     x = rng.standard_t(3, size=n)
@@ -63,7 +63,8 @@ def test_line_through_the_origin_is_statsmodels(n: int) -> None:
 def test_lines_without_an_interval() -> None:
     assert through_origin(np.array([2.0]), np.array([1.0]))[0] == 0.5
     assert np.isnan(through_origin(np.array([2.0]), np.array([1.0]))[1:]).all()
-    assert np.isnan(through_origin(np.array([2.0, 0.0]), np.array([1.0, 4.0]))[1:]).all()
+    assert np.isnan(through_origin(np.r_[2.0, np.zeros(9)], np.ones(10))[1:]).all()
+    assert np.isnan(through_origin(np.arange(4.0), np.ones(4))[1:]).all()
     assert np.isnan(through_origin(np.zeros(3), np.ones(3))).all()
 
 
@@ -71,8 +72,7 @@ def test_calibration_takes_computed_effects_and_else_the_slope_on_dosage() -> No
     data = associated()
     table = figures()["calibration"].table(data)
     known = data.associations.set_index("gene_id")
-    a = rows(table, kind="gene", model="a").set_index("gene_id")
-    assert set(a["basis"]) == {"effect of ALT"}
+    a = rows(table, kind="gene", model="a", basis="effect of ALT").set_index("gene_id")
     # 0 and NaN are no effects; the last gene has no lead variant.
     assert list(a.index) == ["G00", "G01", "G02", "G05", "G06"]
     effects = data.lead_effects["a"].set_index("gene_id")["lead_effect"][a.index]
@@ -94,18 +94,21 @@ def test_calibration_takes_computed_effects_and_else_the_slope_on_dosage() -> No
 def test_calibration_counts_quadrants_and_signs() -> None:
     data = associated()
     table = figures()["calibration"].table(data)
-    for model in "abc":
-        shown = rows(table, kind="gene", model=model)
+    bases = [("a", "effect of ALT"), *((model, "regression on dosage") for model in "abc")]
+    assert set(zip(table["model"], table["basis"], strict=True)) == set(bases)
+    for model, basis in bases:
+        chosen = rows(table, model=model, basis=basis)
+        shown = rows(chosen, kind="gene")
         x, y = shown["predicted"].astype(float), shown["measured"].astype(float)
-        right = rows(table, kind="right sign", model=model).iloc[0]
+        right = rows(chosen, kind="right sign").iloc[0]
         assert right["n"] == (x * y > 0).sum()
         interval = stats.binomtest(int(right["n"]), len(x)).proportion_ci()
         assert (right["lower"], right["upper"]) == pytest.approx((interval.low, interval.high))
-        quadrants = table[(table["model"] == model) & table["kind"].str.startswith("quadrant")].set_index("kind")["n"]
+        quadrants = chosen[chosen["kind"].str.startswith("quadrant")].set_index("kind")["n"]
         assert quadrants.sum() == len(x)
         assert quadrants["quadrant: both lower"] == ((x < 0) & (y < 0)).sum()
         assert quadrants["quadrant: measured raises, predicted lowers"] == ((x < 0) & (y > 0)).sum()
-        slope = rows(table, kind="slope", model=model).iloc[0]
+        slope = rows(chosen, kind="slope").iloc[0]
         found = sm.OLS(y.to_numpy(), shown["scaled"].astype(float).to_numpy()).fit(cov_type="HC3", use_t=True)
         assert slope["slope"] == pytest.approx(found.params[0])
         assert slope["lower"] == pytest.approx(found.conf_int()[0, 0])
@@ -114,11 +117,37 @@ def test_calibration_counts_quadrants_and_signs() -> None:
 def test_effects_that_the_run_does_not_count_are_left_out() -> None:
     data = associated()
     told = pd.DataFrame({"model": "a", "gene_id": ["G00", "G01", "G02"], "agree": ["True", "", "False"]})
-    table = rows(figures()["calibration"].table(replace(data, direction=told)), kind="gene", model="a")
+    table = figures()["calibration"].table(replace(data, direction=told))
+    table = rows(table, kind="gene", model="a", basis="effect of ALT")
     assert list(table["gene_id"]) == ["G00", "G02"]
     other = data.lead_effects["a"].assign(lead_variant=lambda lead: lead["lead_variant"].str.replace("C", "G"))
     table = figures()["calibration"].table(replace(data, lead_effects={"a": other}))
-    assert rows(table, model="a").empty
+    assert rows(table, model="a", basis="effect of ALT").empty
+
+
+def test_slopes_stand_beside_effects_that_most_genes_lack() -> None:
+    data = associated()
+    drawn, more = panels(data)
+    assert list(drawn) == [("a", "effect of ALT"), *((model, "regression on dosage") for model in "bc")]
+    assert more == []
+    few = {"a": data.lead_effects["a"].assign(lead_effect=lambda t: t["lead_effect"].where(t["gene_id"] == "G00", 0.0))}
+    few["b"] = few["a"].assign(lead_effect=0.0)
+    drawn, _ = panels(replace(data, lead_effects=few))
+    assert list(drawn) == [("a", "effect of ALT"), *((model, "regression on dosage") for model in "abc")]
+    said = " ".join(text.get_text() for text in figures()["calibration"].draw(replace(data, lead_effects=few)).texts)
+    assert "No effect of any gene's lead variant alone: b." in said
+    # More panels than a page holds: the second ones stand in the table, in words.
+    models = [f"m{number}" for number in range(9)]
+    scores = pd.concat([data.scores[data.scores["model"] == "a"].assign(model=model) for model in models])
+    many = replace(
+        data,
+        scores=scores,
+        predictions=dict.fromkeys(models, data.predictions["a"]),
+        lead_effects=dict.fromkeys(models, few["a"]),
+    )
+    drawn, more = panels(many)
+    assert [basis for _, basis in drawn] == ["effect of ALT"] * 9
+    assert more == models
 
 
 def test_properties_are_those_of_the_tables() -> None:

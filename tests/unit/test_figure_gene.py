@@ -146,6 +146,12 @@ def test_a_narrow_model_gets_a_column_of_its_own() -> None:
     assert tracks.zoom[0] < -4 < 2 < tracks.zoom[1]
     assert tracks.whole[0] < -90 < 95 < tracks.whole[1]
     assert list(tracks.effects) == ["a"]
+    # Of two narrow models the wider one fills the column; one that sees the whole region has no say.
+    narrower = data.effects["a"].assign(
+        effect=lambda table: table["effect"].where(table["pos"].between(TSS, TSS + 600))
+    )
+    both = data.effects | {"b": narrower.fillna({"effect": 0.0}), "c": gene(narrow=False).effects["a"]}
+    assert Tracks.of(replace(data, effects=both), "G00", ["a", "b", "c"]).zoom == tracks.zoom
     assert Tracks.of(gene(narrow=False), "G00", ["a"]).zoom is None
     texts = [text.get_text() for text in figures()["fig2a_gene"].draw(data).texts]
     assert {"association with expression", "a"} <= set(texts)

@@ -25,6 +25,7 @@ from pexbench.figures.style import (
     WARNING,
     applied,
     canvas,
+    counted,
     in_words,
     listed,
     number,
@@ -47,17 +48,18 @@ FIGURE = FigureCard(
         "One point per gene: effect of one copy of the lead variant's ALT allele on measured expression (vertical, "
         "slope over people with 1.96 standard errors where there is room; unit of the expression table) against the "
         "predicted effect (horizontal). Models predict in different units: each model's effects are divided by their "
-        "own root mean square over genes, which stands below the panel, so that only sign and relative size can be "
+        "own root mean square over genes (the unit below the panel), so that only sign and relative size can be "
         "judged, not the absolute size. 'Effect of ALT' is the prediction with two copies of this allele alone on "
-        "the reference, less the reference's; 'regression on dosage' (models without computed effects: baselines, tables) is the "
-        "slope of people's predictions on the dosage, which takes in neighbours in linkage disequilibrium. Filled: the "
+        "the reference, less the reference's; 'regression on dosage' (models without computed effects, and beside "
+        "them where more than half of the lead variants have none, for example outside the model's window) is the slope "
+        "of people's predictions on the dosage, which takes in neighbours in linkage disequilibrium. Filled: the "
         "measured association passes 0.05 after Bonferroni correction for the gene's variants; open: it does not, and "
         "its sign may be chance. Triangles at the border: predicted effects beyond four times the typical one. Green "
         "quadrants, right sign; numbers are genes. Line and wedge: least squares through the origin, because which "
-        "allele is called ALT is arbitrary, with 95 % interval (robust to unequal variances, HC3, t distribution); "
-        "share of right signs with exact 95 % interval. Controls are left out, and so are genes without a predicted "
-        "effect (for example where the variant lies outside the model's window). Winner's curse: the lead variant is "
-        "the one with the strongest of many associations in these people, so that measured effects are too large on "
+        "allele is called ALT is arbitrary, with 95 % interval (robust to unequal variances, HC3, t distribution; from "
+        "5 genes on); share of right signs with exact 95 % interval. Controls are left out, and so are genes without a "
+        "predicted effect. Winner's curse: the lead variant is the one with the strongest of many associations in "
+        "these people, so that measured effects are too large on "
         "average, the more the weaker the association, and slopes of the line with them. The lead variant need not be "
         "the causal one: a model can be right about its own effect, near zero, and count as wrong. Neighbouring genes "
         "share variants, so that intervals are too narrow."
@@ -71,6 +73,10 @@ FARTHEST = 4.0
 #: More genes than this: no error bars; and than that: pixels inside the vector files.
 SOME, MANY = 60, 400
 LEVEL = 0.05
+#: Panels that fit on a page.
+MOST_PANELS = 12
+#: Fewer genes give no interval of the slope.
+LEAST = 5
 #: Behind the quadrants of the right sign.
 RIGHT = "#E6F4EF"
 COLUMNS = (
@@ -82,22 +88,24 @@ WIDE, HIGH, GAP, BELOW, ABOVE, LEFT = 1.42, 1.42, 0.2, 0.42, 0.42, 0.55
 MOST_COLUMNS = 4
 
 
-def predicted_effects(data: FigureData, model: str) -> tuple[str, pd.Series[float]]:
-    """A model's predicted effect of every gene's lead variant, in a unit of its own, and where it is from.
+def predicted_effects(data: FigureData, model: str, basis: str) -> pd.Series[float]:
+    """A model's predicted effect of every gene's lead variant, in a unit of its own.
 
     Genes whose effect the run counts as none (0, below the numerical floor, another variant) are left out.
     """
+    if basis == REGRESSION:
+        return _nonzero(dosage_slopes(data, model))
+    if model not in data.lead_effects:
+        return pd.Series(dtype=np.float64)
     leads = lead_variants(data)
-    if model in data.lead_effects:
-        table = data.lead_effects[model].set_index("gene_id").sort_index()
-        same = table["lead_variant"] == leads["lead_variant"].reindex(table.index)
-        effect = table.loc[same, "lead_effect"].astype(np.float64)
-        if data.direction is not None:
-            rows = data.direction[data.direction["model"] == model]
-            told = rows.loc[rows["agree"].astype(str).isin(["True", "False"]), "gene_id"]
-            effect = effect[effect.index.isin(told)]
-        return EFFECT, _nonzero(effect)
-    return REGRESSION, _nonzero(dosage_slopes(data, model))
+    table = data.lead_effects[model].set_index("gene_id").sort_index()
+    same = table["lead_variant"] == leads["lead_variant"].reindex(table.index)
+    effect = table.loc[same, "lead_effect"].astype(np.float64)
+    if data.direction is not None:
+        rows = data.direction[data.direction["model"] == model]
+        told = rows.loc[rows["agree"].astype(str).isin(["True", "False"]), "gene_id"]
+        effect = effect[effect.index.isin(told)]
+    return _nonzero(effect)
 
 
 def _nonzero(effect: pd.Series[float]) -> pd.Series[float]:
@@ -123,9 +131,9 @@ def dosage_slopes(data: FigureData, model: str) -> pd.Series[float]:
     return above[below > 0] / below[below > 0]
 
 
-def genes(data: FigureData, model: str) -> pd.DataFrame:
+def genes(data: FigureData, model: str, basis: str) -> pd.DataFrame:
     """The points of one panel, sorted by gene: rows of :func:`table`, ``kind`` ``gene``."""
-    basis, effect = predicted_effects(data, model)
+    effect = predicted_effects(data, model, basis)
     leads = lead_variants(data)
     both = leads.join(effect.rename("predicted"), how="inner").sort_index()
     both = both[both["predicted"].notna() & (both["slope"].astype(np.float64) != 0)]
@@ -162,14 +170,14 @@ def through_origin(x: Floats, y: Floats) -> tuple[float, float, float]:
         y: float64 [N].
 
     Returns:
-        Slope, lower and upper end; the ends are NaN where one point decides the slope.
+        Slope, lower and upper end; the ends are NaN for fewer than :data:`LEAST` points, or where one decides the slope.
     """
     square = float(x @ x)
     if square == 0:
         return float("nan"), float("nan"), float("nan")
     slope = float(x @ y) / square
     leverage = x**2 / square
-    if len(x) < 2 or leverage.max() > 1 - 1e-12:
+    if len(x) < LEAST or leverage.max() > 1 - 1e-12:
         return slope, float("nan"), float("nan")
     error = np.sqrt(np.sum((x * (y - slope * x) / (1 - leverage)) ** 2)) / square
     half = float(stats.t.ppf(0.975, len(x) - 1) * error)
@@ -203,7 +211,7 @@ QUADRANTS = (
 
 
 def table(data: FigureData) -> pd.DataFrame:
-    """The points and numbers shown.
+    """The points and numbers shown, and those of models' other ``basis``, where there is one.
 
     Returns:
         ``kind`` ``gene``: ``predicted`` effect (model's unit; of two copies of ALT, or per copy where it is a slope), ``scale`` (root mean square over genes),
@@ -213,8 +221,9 @@ def table(data: FigureData) -> pd.DataFrame:
     """
     parts = []
     for model in main_models(data):
-        shown = genes(data, model)
-        parts += [part for part in (shown, fit(shown)) if len(part)]
+        for basis in (EFFECT, REGRESSION):
+            shown = genes(data, model, basis)
+            parts += [part for part in (shown, fit(shown)) if len(part)]
     if not parts:
         return pd.DataFrame(columns=list(COLUMNS))
     return pd.DataFrame({name: [value for part in parts for value in part[name]] for name in COLUMNS})
@@ -245,7 +254,7 @@ def _points(axes: Axes, shown: pd.DataFrame) -> None:
         )
 
 
-def _panel(axes: Axes, shown: pd.DataFrame, span: float) -> None:
+def _panel(axes: Axes, shown: pd.DataFrame, span: float, possible: int) -> None:
     told = fit(shown).set_index("kind")
     limit = min(FARTHEST, 1.15 * float(shown["scaled"].abs().max()))
     axes.set_xlim(-1.02 * limit, 1.02 * limit)
@@ -274,23 +283,64 @@ def _panel(axes: Axes, shown: pd.DataFrame, span: float) -> None:
             fontweight="bold",
             color=ACROSS_INDIVIDUALS if up == right else WARNING,
             zorder=5,
+            bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.6},
         )
     share = told.loc["right sign"]
     hits = f"{share['n']:,}/{len(shown):,}"
     said = f"right {hits}: {100 * share['share']:.0f} % [{100 * share['lower']:.0f}, {100 * share['upper']:.0f}]"
     slope, lower, upper = (number(float(line[name])) for name in ("slope", "lower", "upper"))
-    fitted = f"slope {slope} [{lower}, {upper}]"
+    fitted = f"slope {slope} [{lower}, {upper}]" if np.isfinite(line["lower"]) else f"slope {slope}"
     axes.text(0, 1.02, f"{said}\n{fitted}", transform=axes.transAxes, fontsize=SMALL, color=FAINT, va="bottom")
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     unit = f"{shown['scale'].iloc[0]:.2g}".replace("-", "\u2212")
-    axes.set_xlabel(f"{shown['basis'].iloc[0]}\n(unit {unit})", fontsize=SMALL, linespacing=1.2)
+    count = f"{len(shown):,} of {counted(possible, 'gene', 'genes')}"
+    axes.set_xlabel(f"{shown['basis'].iloc[0]}\n{count}, unit {unit}", fontsize=SMALL, linespacing=1.2)
+
+
+def panels(data: FigureData) -> tuple[dict[tuple[str, str], pd.DataFrame], list[str]]:
+    """Points by model and basis, in the order of the figure.
+
+    Computed effects where there are any; beside them the slope on dosage where more than half of the genes have no
+    effect, as of a model whose window the lead variants lie outside of; else the slope alone.
+
+    Returns:
+        The panels, and the models whose second panel there is no room for.
+    """
+    shown: dict[tuple[str, str], pd.DataFrame] = {}
+    second: dict[tuple[str, str], pd.DataFrame] = {}
+    for model in main_models(data):
+        effects, slopes = genes(data, model, EFFECT), genes(data, model, REGRESSION)
+        if len(effects):
+            shown[model, EFFECT] = effects
+        if len(slopes) > 2 * len(effects):
+            (second if len(effects) else shown)[model, REGRESSION] = slopes
+    if len(shown) + len(second) > MOST_PANELS:
+        return shown, [model for model, _ in second]
+    both = shown | second
+    return {key: both[key] for model in main_models(data) for key in both if key[0] == model}, []
+
+
+def _remarks(data: FigureData, shown: dict[tuple[str, str], pd.DataFrame], more: list[str]) -> str:
+    """What is not there, in words."""
+    drawn = {model for model, _ in shown}
+    silent = [data.label(model) for model in main_models(data) if model not in drawn]
+    outside = [
+        data.label(model) for model in main_models(data) if model in data.lead_effects and (model, EFFECT) not in shown
+    ]
+    found = []
+    if outside:
+        found.append(f"No effect of any gene's lead variant alone: {listed(outside)}.")
+    if set(silent) - set(outside):
+        found.append(f"No predicted effect: {listed([name for name in silent if name not in outside])}.")
+    if more:
+        found.append(f"Regressions on dosage stand in the table: {listed([data.label(model) for model in more])}.")
+    return " ".join(found)
 
 
 def draw(data: FigureData) -> Figure:
-    """Draw the figure; one panel per model, in the order of ``data.predictions``."""
-    shown = {model: genes(data, model) for model in main_models(data)}
-    shown = {model: found for model, found in shown.items() if len(found)}
+    """Draw the figure; models in the order of ``data.predictions``, one panel or two each (:func:`panels`)."""
+    shown, more = panels(data)
     if not shown:
         reason = (
             "This run has no associations of variants with expression: run the target 'associations' first."
@@ -299,19 +349,19 @@ def draw(data: FigureData) -> Figure:
         )
         return in_words(data, FIGURE.title, reason)
     with applied():
-        silent = [data.label(model) for model in main_models(data) if model not in shown]
-        lines = wrapped(f"No predicted effect: {listed(silent)}.", JOURNAL_WIDTH - 2 * MARGIN, SMALL) if silent else []
+        lines = wrapped(_remarks(data, shown, more), JOURNAL_WIDTH - 2 * MARGIN, SMALL)
+        possible = len(lead_variants(data))
         columns = min(len(shown), MOST_COLUMNS)
         rows = -(-len(shown) // columns)
         bottom = 0.3 + 0.11 * len(lines)
         step = ABOVE + HIGH + BELOW
         figure, _ = canvas(data, FIGURE.title, JOURNAL_WIDTH, bottom + rows * step)
         span = 1.45 * max(float(found["measured"].abs().max()) for found in shown.values())
-        for place, (model, found) in enumerate(shown.items()):
+        for place, ((model, _), found) in enumerate(shown.items()):
             row, column = divmod(place, columns)
             corner = bottom + (rows - 1 - row) * step + BELOW
             axes = panel(figure, LEFT + column * (WIDE + GAP), corner, WIDE, HIGH)
-            _panel(axes, found, span)
+            _panel(axes, found, span, possible)
             axes.set_title(shortened(data.label(model), WIDE, HEADING, bold=True), pad=19)
             axes.tick_params(axis="y", labelleft=column == 0)
             if column == 0:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 CONTRIBUTION = LinearSegmentedColormap.from_list("contribution", ["#B9C6D0", "#4C9BD1", "#08306B"])
 SUPERSCRIPT = str.maketrans("-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079")
+#: Grey of variants without a known contribution.
+RARE = np.array([[0.6, 0.6, 0.6, 1.0]])
 #: The right column is drawn where some model sees less than this part of the region.
 ZOOM = 1 / 3
 #: More variants than this are drawn as pixels inside the vector files.
@@ -78,15 +80,19 @@ def reach(found: pd.DataFrame) -> tuple[float, float] | None:
 
 
 def _zoom(effects: dict[str, pd.DataFrame], place: Place, whole: float) -> tuple[float, float] | None:
-    """The narrowest reach of a model, and the TSS, where it is a small part of the region."""
-    reaches = [ends for found in effects.values() if (ends := reach(found)) is not None]
-    if not reaches:
-        return None
-    low, high = min(reaches, key=lambda ends: (ends[1] - ends[0], ends))
-    if place.tss is not None:
-        low, high = min(low, 0.0), max(high, 0.0)
-    pad = 0.08 * (high - low) or 0.01 * whole
-    return (low - pad, high + pad) if 0 < high - low + 2 * pad < ZOOM * whole else None
+    """The widest reach of a model, and the TSS, among those that are a small part of the region."""
+    found = []
+    for effect in effects.values():
+        ends = reach(effect)
+        if ends is None:
+            continue
+        low, high = ends
+        if place.tss is not None:
+            low, high = min(low, 0.0), max(high, 0.0)
+        pad = 0.08 * (high - low) or 0.01 * whole
+        if 0 < high - low + 2 * pad < ZOOM * whole:
+            found.append((low - pad, high + pad))
+    return max(found, key=lambda ends: (ends[1] - ends[0], ends), default=None)
 
 
 def exponent_of(largest: float) -> int:
@@ -146,15 +152,16 @@ def _effects(axes: Axes, found: pd.DataFrame, exponent: int, norm: Normalize) ->
     known = found["contribution"].notna().to_numpy()
     colours = CONTRIBUTION(norm(np.clip(found["contribution"].fillna(0).to_numpy(), 0, None)))
     many = len(found) > MANY
-    axes.vlines(found["x"], 0, effect, colors=colours, linewidth=0.7, zorder=2, rasterized=many)
+    shown = np.where(known[:, None], colours, RARE)
+    axes.vlines(found["x"], 0, effect, colors=list(shown), linewidth=0.7, zorder=2, rasterized=many)
     # The strongest on top, of equals the last.
     order = np.argsort(found["contribution"].fillna(-1).to_numpy(), kind="stable")
     axes.scatter(
         found["x"].to_numpy()[order],
         effect[order],
         s=6,
-        facecolors=np.where(known[:, None], colours, 1.0)[order],
-        edgecolors=np.where(known[:, None], colours, [[0.6, 0.6, 0.6, 1.0]])[order],  # type: ignore[arg-type]  # rows of RGBA
+        facecolors=list(np.where(known[:, None], colours, 1.0)[order]),
+        edgecolors=list(shown[order]),
         linewidths=0.4,
         zorder=3,
         rasterized=many,
@@ -183,7 +190,7 @@ def _said(data: FigureData, model: str, gene_id: str, found: pd.DataFrame, expon
         parts.append(f"{counted(len(drivers), 'driver', 'drivers')}{largest}")
     additive = fact_of(data, model, gene_id, "additivity_r2")
     if additive is not None:
-        parts.append(f"sum of effects explains R\u00b2 = {number(additive)}")
+        parts.append(f"sum of effects explains R\u00b2 = {number(additive, 3)}")
     return "; ".join(parts)
 
 

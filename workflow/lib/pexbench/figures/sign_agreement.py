@@ -274,7 +274,9 @@ def _bars(axes: Axes, found: pd.DataFrame, models: int) -> None:
     shown = found[found["kind"] == "models right"]
     numbers = shown["model"].astype(int)
     axes.bar(numbers, shown["n"], width=0.7, color=BAR, zorder=2)
-    axes.plot(numbers, shown["expected"], marker="D", markersize=3.5, color=INK, linestyle="none")
+    axes.plot(
+        numbers, shown["expected"], marker="D", markersize=3.5, color=INK, linestyle="none", clip_on=False, zorder=3
+    )
     axes.set_xticks(range(models + 1))
     axes.set_xlim(-0.6, models + 0.6)
     axes.set_xlabel("models whose correlation is positive")
