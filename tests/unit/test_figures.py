@@ -258,7 +258,7 @@ def test_numbers_as_text() -> None:
 
 
 def test_unknown_figure_is_refused(data: FigureData, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="figure 'pie' not found; there are best_and_worst, distributions"):
+    with pytest.raises(InputError, match="figure 'pie' not found; there are best_and_worst, calibration"):
         write_figure("pie", data, tmp_path)
 
 
