@@ -149,6 +149,36 @@ def test_power_shows_the_cohort_as_it_was_scored() -> None:
     assert "control" not in set(table["model"])
 
 
+def test_a_model_of_the_wrong_sign_is_shown_as_one() -> None:
+    """Right across genes or not: where people are ranked the wrong way round, every table says so."""
+    data = cohort({"wrong": [-1] * 8, "right": [1] * 8})
+    signs = figures()["sign_agreement"].table(data)
+    for model, hits in (("wrong", 0), ("right", 8)):
+        row = rows(signs, kind="right", model=model).iloc[0]
+        assert (row["n"], row["n_genes"]) == (hits, 8)
+    pair = rows(signs, kind="pair").iloc[0]
+    assert (pair["share"], pair["expected"]) == (0, 0)
+    assert list(rows(signs, kind="models right")["n"]) == [0, 8, 0]
+    last = figures()["power"].table(data)
+    last = last[(last["kind"] == "cohort") & (last["n"] == len(PEOPLE))].set_index("model")
+    assert last.loc["wrong", "share_negative"] == last.loc["right", "share_positive"] == 1
+    assert last.loc["wrong", "share_positive"] == last.loc["right", "share_negative"] == 0
+    # Predictions that follow the dosage against expression, which follows it.
+    dosage = (data.expression_individuals > 0).astype("float32") + 1
+    leads = dosage.rename_axis("gene_id").reset_index().melt("gene_id", var_name="sample", value_name="dosage")
+    names = [f"1:{number}:A:C" for number in range(8)]
+    genes = sorted(data.expression_individuals.index)
+    associations = pd.DataFrame(
+        {"gene_id": genes, "lead_variant": names, "slope": 1.0, "se": 0.1, "p": 1e-9, "p_bonferroni": 1e-8}
+    )
+    table = figures()["calibration"].table(replace(data, associations=associations, leads=leads))
+    for model, hits in (("wrong", 0), ("right", 8)):
+        assert rows(table, kind="right sign", model=model)["n"].iloc[0] == hits
+        slope = rows(table, kind="slope", model=model).iloc[0]
+        assert slope["lower"] * slope["upper"] > 0
+        assert np.sign(slope["slope"]) == (1 if model == "right" else -1)
+
+
 def test_people_are_joined_by_name() -> None:
     data = cohort(SIGNS)
     leads = pd.DataFrame({"gene_id": "G00", "sample": PEOPLE[::-1], "dosage": np.arange(30.0)[::-1] % 3})

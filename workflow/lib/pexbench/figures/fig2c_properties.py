@@ -227,7 +227,7 @@ def _panel(axes: Axes, shown: pd.DataFrame, log: bool) -> None:
         y,
         s=7 if len(x) <= 60 else 3 if len(x) <= MANY else 1.5,
         color=ACROSS_INDIVIDUALS,
-        alpha=0.7 if len(x) <= MANY else 0.35,
+        alpha=0.7 if len(x) <= MANY else 0.25,
         linewidths=0,
         rasterized=len(x) > MANY,
         zorder=2,

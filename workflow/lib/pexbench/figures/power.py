@@ -117,7 +117,7 @@ def _people_axis(axes: Axes, sizes: list[int], low: float, high: float) -> None:
     axes.set_xlim(low, high)
     shown: list[int] = []
     free = np.inf
-    for size in sorted(sizes, reverse=True):
+    for size in sorted((size for size in sizes if low <= size <= high), reverse=True):
         place = np.log(size / low) / np.log(high / low) * WIDE
         half = text_width(f"{size:,}", SMALL) / 2
         if place + half + 0.05 < free:
