@@ -71,6 +71,7 @@ def example(genes: int = 12, models: tuple[str, ...] = ("network", "level", "ela
         run_title=TITLE,
         notes=[NOTE],
         controls=["level"],
+        windows={model: 10_500 * (place + 1) for place, model in enumerate(models) if model not in NO_NETWORK},
     )
     return _with_variants(data, dosages)
 

@@ -19,14 +19,15 @@ from matplotlib.text import Text
 from figure_example import NOTE, PEOPLE, TITLE, bare, example
 from pexbench.errors import InputError
 from pexbench.figures import FigureData, figures, write_figure
-from pexbench.figures.best_and_worst import extremes
-from pexbench.figures.distributions import spread
+from pexbench.figures.fig1b_distributions import spread
+from pexbench.figures.fig1d_across_individuals import extremes
 from pexbench.figures.style import JOURNAL_HEIGHT, JOURNAL_WIDTH, METADATA, SMALLEST, applied, number
+from pexbench.scores import ScoreInputs, score_model
+from pexbench.scores.intervals import mean_intervals
+from pexbench.scores.summary import summarise
 
 NAMES = sorted(figures())
 MANY = tuple("abcdefghij")
-#: Figures that are being drawn anew for journal width.
-OLD = {"distributions", "best_and_worst"}
 
 
 @pytest.fixture(scope="module")
@@ -178,13 +179,13 @@ def test_a_figure_reads_what_its_card_says(name: str, data: FigureData) -> None:
     assert svg(name, given) == svg(name, data)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in OLD])
+@pytest.mark.parametrize("name", NAMES)
 def test_without_the_tables_a_run_may_lack(name: str, data: FigureData) -> None:
     check_layout(figures()[name].draw(bare(data)))
     assert isinstance(figures()[name].table(bare(data)), pd.DataFrame)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in OLD])
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
     ("genes", "models"), [(12, ("network", "level", "elastic_net")), (4, ("network",)), (4, ("level",)), (600, MANY)]
 )
@@ -194,19 +195,67 @@ def test_few_and_many(name: str, genes: int, models: tuple[str, ...]) -> None:
 
 
 def test_distributions_show_every_score(data: FigureData) -> None:
-    entry = figures()["distributions"]
+    entry = figures()["fig1b_distributions"]
     table = entry.table(data)
-    network = table[(table["model"] == "network") & (table["axis"] == "across_individuals")]
-    assert len(network) == 12
+    shown = table[(table["axis"] == "across_individuals") & (table["mark"] == "point")]
+    assert len(shown[shown["model"] == "network"]) == 12
     panel = next(axes for axes in entry.draw(data).axes if "individuals" in axes.get_title(loc="left"))
     drawn = np.sort(np.concatenate([line.get_xdata() for line in panel.lines if line.get_marker() == "o"]))
-    shown = table[(table["axis"] == "across_individuals") & table["value"].notna()]["value"].to_numpy()
-    means = data.summary[(data.summary["axis"] == "across_individuals") & (data.summary["statistic"] == "spearman")]
-    np.testing.assert_allclose(drawn, np.sort(np.concatenate([shown, means["mean"]])))
+    means = table[(table["axis"] == "across_individuals") & (table["mark"] == "mean")]["value"]
+    np.testing.assert_allclose(drawn, np.sort(np.concatenate([shown["value"].dropna(), means])))
+
+
+def right_across_genes_and_wrong_across_people() -> FigureData:
+    """A model that knows every gene's level, and turns every difference between people around."""
+    rng = np.random.default_rng(7)
+    genes, people = [f"G{i:02d}" for i in range(40)], [f"P{i:02d}" for i in range(30)]
+    own = pd.DataFrame(rng.normal(size=(40, 30)), index=genes, columns=people)
+    level = np.arange(40)[:, None]
+    expression = own + 8.0 * level
+    predicted = (8.0 * level - own).rename_axis("gene_id").reset_index()
+    tidy = predicted.melt("gene_id", var_name="sample", value_name="prediction").astype({"prediction": "float32"})
+    reference = pd.DataFrame({"gene_id": genes, "prediction": 8.0 * level[:, 0]})
+    inputs = ScoreInputs("upside_down", tidy, reference, own, expression)
+    scores = score_model(inputs)
+    return FigureData(
+        scores=scores,
+        summary=summarise(scores, mean_intervals(inputs, resamples=100)),
+        predictions={"upside_down": tidy},
+        expression_individuals=own,
+        expression_genes=expression,
+        genes={},
+        run_title=TITLE,
+    )
+
+
+def test_right_across_genes_and_wrong_across_people_is_shown_as_that() -> None:
+    data = right_across_genes_and_wrong_across_people()
+    table = figures()["fig1b_distributions"].table(data)
+    value = table.set_index(["axis", "mark"])["value"].sort_index()
+    assert (value["across_genes_reference", "reference"] > 0.99).all()
+    people = value["across_genes_personal", "point"]
+    assert len(people) == 30
+    assert (people > 0.99).all()
+    genes = value["across_individuals", "point"]
+    assert len(genes) == 40
+    assert (genes < -0.99).all()
+    assert value["across_genes_personal", "share_significant_positive"].item() == 1
+    assert value["across_genes_personal", "share_significant_negative"].item() == 0
+    assert value["across_individuals", "share_significant_positive"].item() == 0
+    assert value["across_individuals", "share_significant_negative"].item() == 1
+    said = svg("fig1b_distributions", data)
+    assert "\u2191 0 %  \u2193 100 %" in said
+    assert "\u2191 100 %  \u2193 0 %" in said
+    mean = table[(table["mark"] == "mean") & (table["axis"] == "across_individuals")].iloc[0]
+    assert mean["lower"] <= mean["value"] <= mean["upper"] < -0.9
+    # The worst gene's line falls, and so does the best one's.
+    points = figures()["fig1d_across_individuals"].table(data)
+    assert set(points["place"]) == {"best", "worst"}
+    assert (points["spearman"] < -0.99).all()
 
 
 def test_models_stand_in_their_order(data: FigureData) -> None:
-    axes = figures()["distributions"].draw(data).axes[0]
+    axes = figures()["fig1b_distributions"].draw(data).axes[0]
     ticks = {label.get_text(): label.get_position()[1] for label in axes.get_yticklabels()}
     assert ticks == {"network": 2, "level": 1, "elastic net": 0}
     for model, place in (("network", 2), ("elastic_net", 0)):
@@ -224,25 +273,25 @@ def test_best_and_worst_are_the_extremes(data: FigureData) -> None:
         & (data.scores["statistic"] == "spearman")
     ].set_index("unit_id")["value"]
     found = dict(extremes(data, "network"))
-    assert found["best"]["unit_id"] == scores.idxmax() == data.expression_individuals.index[-1]
-    assert found["worst"]["unit_id"] == scores.idxmin()
+    assert found["best"].name == scores.idxmax() == data.expression_individuals.index[-1]
+    assert found["worst"].name == scores.idxmin()
     assert extremes(data, "level") == []
-    points = figures()["best_and_worst"].table(data)
+    points = figures()["fig1d_across_individuals"].table(data)
     best = points[(points["model"] == "network") & (points["place"] == "best")].set_index("sample")
     assert sorted(best.index) == PEOPLE
     predicted = data.predictions["network"].set_index(["gene_id", "sample"])["prediction"]
-    gene = found["best"]["unit_id"]
+    gene = found["best"].name
     for person in PEOPLE:
         assert best.loc[person, "measured"] == data.expression_individuals.loc[gene, person]
         assert best.loc[person, "predicted"] == predicted[gene, person]
 
 
 def test_genes_are_shown_by_symbol_where_there_is_one(data: FigureData, tmp_path: Path) -> None:
-    write_figure("best_and_worst", data, tmp_path)
-    assert "best: LAST1" in texts(tmp_path / "best_and_worst.svg")
+    write_figure("fig1d_across_individuals", data, tmp_path)
+    assert "best: LAST1" in texts(tmp_path / "fig1d_across_individuals.svg")
     unnamed = replace(data, genes={})
-    write_figure("best_and_worst", unnamed, tmp_path)
-    assert f"best: {data.expression_individuals.index[-1]}" in texts(tmp_path / "best_and_worst.svg")
+    write_figure("fig1d_across_individuals", unnamed, tmp_path)
+    assert f"best: {data.expression_individuals.index[-1]}" in texts(tmp_path / "fig1d_across_individuals.svg")
 
 
 def test_spread_separates_neighbours() -> None:
@@ -258,7 +307,7 @@ def test_numbers_as_text() -> None:
 
 
 def test_unknown_figure_is_refused(data: FigureData, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="figure 'pie' not found; there are best_and_worst, calibration"):
+    with pytest.raises(InputError, match="figure 'pie' not found; there are calibration, fig1a_scheme"):
         write_figure("pie", data, tmp_path)
 
 

@@ -101,13 +101,13 @@ def test_schema_refuses_unknown_keys_everywhere(root: Path) -> None:
 def test_digests_see_imports_and_leave_out_what_changes_no_result() -> None:
     names = {path.name for path in code.files("predict")}
     assert {"predict.py", "haplotypes.py", "genotypes.py", "windows.py"} <= names
-    assert not names & {"errors.py", "cli.py", "elastic_net.py", "distributions.py"}
+    assert not names & {"errors.py", "cli.py", "elastic_net.py", "fig1b_distributions.py"}
     assert "elastic_net.py" in {path.name for path in code.files("baselines.elastic_net")}
 
 
 def test_figures_are_found_by_what_they_define() -> None:
     found = code.submodules("figures", having="FIGURE")
-    assert "distributions" in found
+    assert "fig1b_distributions" in found
     assert "style" not in found
 
 

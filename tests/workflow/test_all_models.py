@@ -61,7 +61,7 @@ def test_every_model_is_scored_and_says_that_it_is_untrained(run: Clone) -> None
     assert {*NETWORKS, "elsewhere"} <= set(summary["model"])
     for name in NETWORKS:
         assert summary.loc[summary["model"] == name, "note"].str.startswith("untrained").all()
-    text = (run.folder / "results" / "test" / "figures" / "distributions.svg").read_text()
+    text = (run.folder / "results" / "test" / "figures" / "fig1b_distributions.svg").read_text()
     assert text.count("(untrained)") >= 4
 
 

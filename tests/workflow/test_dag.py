@@ -86,9 +86,9 @@ def test_a_changed_adapter_reruns_only_its_model(finished: Clone) -> None:
 
 
 def test_a_changed_figure_reruns_only_that_figure(finished: Clone) -> None:
-    path = finished.folder / "workflow" / "lib" / "pexbench" / "figures" / "distributions.py"
+    path = finished.folder / "workflow" / "lib" / "pexbench" / "figures" / "fig1b_distributions.py"
     with changed(path, "\n# changed\n"):
-        assert finished.planned() == {"figure_distributions": 1}
+        assert finished.planned() == {"figure_fig1b_distributions": 1}
 
 
 def test_a_changed_baseline_reruns_only_that_baseline(finished: Clone) -> None:

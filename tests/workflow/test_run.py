@@ -66,7 +66,7 @@ def test_haplotypes_were_compared_with_bcftools(finished: Clone) -> None:
 
 def test_figures_come_in_three_kinds_with_their_numbers(finished: Clone) -> None:
     folder = finished.folder / "results" / "test" / "figures"
-    for name in ("distributions", "best_and_worst"):
+    for name in ("fig1b_distributions", "fig1d_across_individuals"):
         assert (folder / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
         assert (folder / f"{name}.pdf").read_bytes()[:4] == b"%PDF"
         assert "simulated cohort" in (folder / f"{name}.svg").read_text()

@@ -75,6 +75,7 @@ class FigureData:
         lead_effects: by model, one row per gene: the lead variant's effect, additivity, drivers.
         direction: per model and gene, sign of the predicted against the measured effect of the lead variant.
         comparisons: models in pairs over the same genes.
+        windows: bp of sequence that a model reads around each TSS, for models that read sequence.
         example_gene: gene id of the figure on one gene; None: the gene with the strongest association.
         example_person: sample name of the figure on one person; None: the person with the median score across genes.
     """
@@ -97,6 +98,7 @@ class FigureData:
     lead_effects: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     direction: pd.DataFrame | None = None
     comparisons: pd.DataFrame | None = None
+    windows: Mapping[str, int] = field(default_factory=dict)
     example_gene: str | None = None
     example_person: str | None = None
 
