@@ -80,6 +80,7 @@ rule scores:
         rules.summarise.output,
         rules.provenance.output,
         "<run>/haplotype_checks.json",
+        rules.associations.input,
 
 
 # One target per model: `snakemake xpresso` runs that model's rules and its scores, nothing else.

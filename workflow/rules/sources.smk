@@ -1,6 +1,12 @@
 # Where the run's inputs come from, what must be fetched, and how its genes are cut into shards.
 
 
+def people_tables():
+    """Entries of 'inputs.people', one or several."""
+    given = config["inputs"]["people"]
+    return [given] if isinstance(given, str) else given
+
+
 def named_inputs():
     """Entries of 'inputs' that may be resources."""
     given = config["inputs"]
@@ -9,6 +15,8 @@ def named_inputs():
         given["genotypes"],
         given["genes"],
         given["samples"],
+        given["eqtl"],
+        *people_tables(),
         *given["gene_sources"],
     ]
     return [name for name in [*single, *given["expression"].values()] if name]
@@ -84,6 +92,13 @@ else:
     REFERENCE_SOURCE, GENOTYPE_SOURCE = place(config["inputs"]["reference"]), place(
         config["inputs"]["genotypes"]
     )
+PEOPLE = [] if SIMULATED else [place(name) for name in people_tables()]
+EQTL = (
+    [] if SIMULATED or not config["inputs"]["eqtl"] else place(config["inputs"]["eqtl"])
+)
+POPULATION, COVARIATES = config["scores"]["population"], config["scores"]["covariates"]
+# Without covariates nothing hangs on the facts, so that adding some reruns nothing.
+SAMPLES_WITH_COVARIATES = f"{RUN}/inputs/{'people' if COVARIATES else 'samples'}.tsv"
 REFERENCE = f"{RUN}/inputs/reference.fa"
 REGION = None if SIMULATED else config["inputs"]["region"]
 PER_CONTIG = "{contig}" in GENOTYPE_SOURCE

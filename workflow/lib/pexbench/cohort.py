@@ -26,8 +26,8 @@ def read_samples(path: str | Path) -> pd.DataFrame:
     """Read a sample table.
 
     Args:
-        path: whitespace- or tab-separated with a header that has the column ``sample``; further columns are kept. A
-            ``.txt`` file of one column without that header is a plain list of names.
+        path: tab-separated, or separated by white space where the header has no tab, with a header that has the column
+            ``sample``; further columns are kept. A ``.txt`` file of one column without that header is a plain list of names.
 
     Returns:
         Table with the column ``sample`` (text), one row per person, in the file's order.
@@ -35,7 +35,11 @@ def read_samples(path: str | Path) -> pd.DataFrame:
     Raises:
         InputError: no such column, a person twice, or a name with unsafe characters.
     """
-    table = pd.read_csv(path, sep=r"\s+", dtype=str, keep_default_na=False, index_col=False)
+    with (gzip.open if str(path).endswith(".gz") else open)(path, "rt") as handle:
+        # By tabs where there are any: an empty fact must not move the next one into its column.
+        separator = "\t" if "\t" in handle.readline() else r"\s+"
+    table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, index_col=False)
+    table = table.loc[:, [not name.startswith("Unnamed: ") for name in table.columns]]
     if str(path).endswith(".txt") and len(table.columns) == 1 and "sample" not in table.columns:
         table = pd.DataFrame({"sample": [table.columns[0], *table.iloc[:, 0]]})
     if "sample" not in table.columns:
@@ -181,3 +185,15 @@ def usable_rows(values: pd.DataFrame) -> pd.Series:
 def read_run_samples(path: str | Path) -> list[str]:
     """Names of the run's people, from the table that ``check_inputs`` wrote."""
     return list(read_table(path)["sample"])
+
+
+def read_people(path: str | Path) -> pd.DataFrame:
+    """What is known about the run's people, from the table that ``people_facts`` wrote.
+
+    Args:
+        path: tab-separated, column ``sample`` and one column per fact.
+
+    Returns:
+        Text, index ``sample`` in the run's order; empty where a fact is not known.
+    """
+    return read_table(path).set_index("sample")

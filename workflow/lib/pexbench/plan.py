@@ -99,6 +99,8 @@ RESERVED = {
     "prepare",
     "haplotypes",
     "scores",
+    "associations",
+    "people_facts",
     "check_inputs",
     "simulate",
     "help",

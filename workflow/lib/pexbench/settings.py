@@ -63,7 +63,17 @@ class Inputs(Strict):
         description="Table with a column 'sample' (further columns are kept). Default: everyone with genotypes and "
         "expression.",
     )
+    people: str | list[str] = Field(
+        [],
+        description="Facts about people (populations, sex, batches, components): one table or several, each with a row "
+        "per person, or with a row per covariate and a column per person as FastQTL and GTEx have them.",
+    )
     expression: Expression = Field(description="Measured expression.")
+    eqtl: str | None = Field(
+        None,
+        description="Table of published lead eQTLs to show beside the run's own: GENE_ID (Ensembl), distance, "
+        "minor_allele_freq, rvalue, log10pvalue.",
+    )
     region: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*:\d+-\d+$",
@@ -131,7 +141,7 @@ class ElasticNet(Strict):
 
     l1_ratio: Annotated[float, Field(gt=0, le=1)] = Field(0.5, description="Share of the L1 penalty.")
     min_maf: Annotated[float, Field(ge=0, lt=0.5)] = Field(0.05, description="Smallest minor allele frequency used.")
-    outer_folds: int = Field(5, ge=2, description="Folds of people for out-of-fold predictions (top SNP as well).")
+    outer_folds: int = Field(5, ge=2, description="Folds of people for out-of-fold predictions (all baselines).")
     inner_folds: int = Field(5, ge=2, description="Folds within each training part that choose the penalty.")
 
 
@@ -139,6 +149,14 @@ class Scores(Strict):
     """How predictions are compared with measurement."""
 
     bootstrap: int = Field(1000, ge=100, description="Resamples of people and genes for the summary intervals.")
+    population: str | None = Field(
+        None, description="Column of the people's facts that names populations, for correlations within them."
+    )
+    covariates: list[str] = Field(
+        [],
+        description="Columns of the people's facts to regress out of expression (inside folds where there are folds). "
+        "Numbers are used as they are, text becomes one indicator per value.",
+    )
 
 
 class Inference(Strict):

@@ -13,6 +13,8 @@ from pexbench.errors import InputError, listing
 
 Floats = NDArray[np.float64]
 Scalar = TypeVar("Scalar", bound=np.generic)
+#: Correlations nearer to each other than this count as equal: SNPs in perfect linkage differ by rounding only.
+TIE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class GeneData:
         y: float64 [S], expression in the cohort's unit.
         samples: S names, sorted.
         variants: M variant ids, sorted.
+        c: float64 [S, K], covariates; K is 0 without.
         place: int64 [S], for each sorted person the position among the samples as given.
     """
 
@@ -34,6 +37,7 @@ class GeneData:
     y: Floats
     samples: tuple[str, ...]
     variants: tuple[str, ...]
+    c: Floats
     place: NDArray[np.int64]
 
     def as_given(self, values: NDArray[Scalar]) -> NDArray[Scalar]:
@@ -49,6 +53,7 @@ def gene_data(
     expression: NDArray[np.floating[Any]],
     samples: Sequence[str],
     maf: float,
+    covariates: Floats | None = None,
 ) -> GeneData:
     """Check one gene's arrays, keep the frequent SNPs, sort people and SNPs by name.
 
@@ -58,6 +63,7 @@ def gene_data(
         expression: float64 [S], one value per person, any unit.
         samples: S names, the order of the rows of ``dosages`` and of ``expression``.
         maf: smallest minor allele frequency of a SNP in these people, 0 .. 0.5; expression plays no part.
+        covariates: float64 [S, K], finite; None for none.
 
     Returns:
         The sorted data; M may be 0.
@@ -73,6 +79,12 @@ def gene_data(
             f"baselines: dosages of shape {dosages.shape} and expression of shape {expression.shape} for "
             f"{shape[0]} samples and {shape[1]} variants; {shape} and {shape[:1]} are allowed; "
             "select the same people for genotypes and expression."
+        )
+    c = np.empty((shape[0], 0)) if covariates is None else np.asarray(covariates, dtype=np.float64)
+    if c.ndim != 2 or len(c) != shape[0] or not np.isfinite(c).all():
+        raise InputError(
+            f"baselines: covariates of shape {c.shape} for {shape[0]} samples; one row of finite numbers for each person "
+            "is allowed; complete the table of people."
         )
     if not 0 <= maf <= 0.5:
         raise InputError(f"baselines: maf is {maf}; a frequency from 0 to 0.5 is allowed; correct the configuration.")
@@ -103,5 +115,12 @@ def gene_data(
         y=expression[place],
         samples=tuple(samples[i] for i in place),
         variants=tuple(str(variants[i]) for i in columns),
+        c=c[place],
         place=place,
     )
+
+
+def first_of_best(r: Floats) -> int:
+    """Position of the correlation that is largest by absolute value; the first of equals (:data:`TIE`)."""
+    size = np.abs(r)
+    return int(np.flatnonzero(size >= size.max() - TIE)[0])

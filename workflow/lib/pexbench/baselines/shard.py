@@ -84,14 +84,20 @@ def _genes(shard: Shard) -> Iterator[tuple[Gene, Float32, Sequence[str], str]]:
         if reason:
             yield gene, nothing, [], reason
             continue
-        genotypes = read_genotypes(
-            shard.store,
-            gene.contig,
-            gene.tss0 - shard.flank,
-            gene.tss0 + shard.flank + 1,
-            shard.samples,
-            unphased=shard.unphased,
-            missing=shard.missing,
-        )
-        dosages, _, variants = genotypes.dosages()
+        dosages, variants = cis_dosages(shard, gene)
         yield gene, dosages, variants, ""
+
+
+def cis_dosages(shard: Shard, gene: Gene) -> tuple[Float32, list[str]]:
+    """Dosages of the SNPs within ``shard.flank`` of a gene's TSS, float32 [S, M], and their ids."""
+    genotypes = read_genotypes(
+        shard.store,
+        gene.contig,
+        gene.tss0 - shard.flank,
+        gene.tss0 + shard.flank + 1,
+        shard.samples,
+        unphased=shard.unphased,
+        missing=shard.missing,
+    )
+    dosages, _, variants = genotypes.dosages()
+    return dosages, variants

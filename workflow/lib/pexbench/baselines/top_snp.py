@@ -10,12 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from pexbench.baselines.arrays import Floats, gene_data
+from pexbench.baselines.arrays import Floats, first_of_best, gene_data
 from pexbench.baselines.folds import mean_fold_correlation, outer_folds
 from pexbench.errors import InputError
-
-#: Correlations nearer to each other than this count as equal: SNPs in perfect linkage differ by rounding only.
-TIE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -59,8 +56,7 @@ def best_snp(x: Floats, y: Floats) -> tuple[int, float, float]:
         return -1, float("nan"), 0.0
     c = x[:, varies] - x[:, varies].mean(axis=0)
     r = (c.T @ centred) / np.sqrt((c**2).sum(axis=0) * (centred**2).sum())
-    size = np.abs(r)
-    k = int(np.flatnonzero(size >= size.max() - TIE)[0])
+    k = first_of_best(r)
     return int(varies[k]), float(np.clip(r[k], -1, 1)), float(c[:, k] @ centred / (c[:, k] ** 2).sum())
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pexbench.errors import InputError, listing
 
 if TYPE_CHECKING:
+    from pexbench.covariates import Covariates
     from pexbench.genes import Gene
 
 Run = Callable[[argparse.Namespace], None]
@@ -39,6 +40,23 @@ def add_genotyping(parser: argparse.ArgumentParser) -> None:
     """What to do about unphased and missing genotypes."""
     parser.add_argument("--unphased", choices=["error", "iupac"], default="error")
     parser.add_argument("--missing", choices=["error", "reference"], default="error")
+
+
+def add_covariates(parser: argparse.ArgumentParser) -> None:
+    """What is regressed out of expression."""
+    parser.add_argument(
+        "--covariates", nargs="*", default=[], help="columns of --samples, then the people.tsv that people_facts wrote"
+    )
+
+
+def covariates(arguments: argparse.Namespace) -> Covariates | None:
+    """The covariates of the run's people in their order, or None without any."""
+    from pexbench.cohort import read_people
+    from pexbench.covariates import covariate_matrix
+
+    if not arguments.covariates:
+        return None
+    return covariate_matrix(read_people(arguments.samples), arguments.covariates)
 
 
 def add_variant_rules(parser: argparse.ArgumentParser) -> None:
