@@ -95,6 +95,12 @@ def write_inputs(folder: Path, measured: int = MEASURED) -> None:
     write_expression(folder / by_name["geuvadis_expression"]["file"], rows, measured, people[:PEOPLE_MEASURED])
     for chromosome in range(1, 23):
         write_genotypes(folder / by_name[f"geuvadis_chr{chromosome}"]["file"], chromosome, people)
+    panel = [f"{name}\t{'GBR' if number % 2 else 'FIN'}\tEUR\tmale" for number, name in enumerate(people)]
+    text = "\n".join(["sample\tpop\tsuper_pop\tgender\t\t", *panel, ""])
+    (folder / by_name["panel_1000g_v3"]["file"]).write_text(text)
+    eqtl = [f"{number},{gene}.1,{symbol},100,0.3,0.5,20" for number, (gene, _, _, symbol, _) in enumerate(rows)]
+    text = "\n".join([",GENE_ID,name,distance,minor_allele_freq,rvalue,log10pvalue", *eqtl, ""])
+    (folder / by_name["paper_eqtl"]["file"]).write_text(text)
     with gzip.open(folder / by_name["hg19"]["file"], "wt") as handle:
         handle.writelines(f">chr{chromosome}\n{'A' * 1000}\n" for chromosome in range(1, 23))
     for row in table:
