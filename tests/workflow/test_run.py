@@ -19,7 +19,7 @@ pytestmark = pytest.mark.workflow
 
 def test_every_model_is_scored_on_both_axes(finished: Clone) -> None:
     summary = pd.read_csv(finished.folder / "results" / "test" / "summary.tsv", sep="\t")
-    models = {"kmer_ridge", "gc_content", "elastic_net", "top_snp", "shuffled", "reference_only"}
+    models = {"kmer_ridge", "gc_content", "elastic_net", "top_snp", "nearest_snp", "shuffled", "reference_only"}
     assert set(summary["model"]) == models
     across = summary[summary["axis"] == "across_individuals"]
     assert set(across["model"]) == models

@@ -1,19 +1,16 @@
 # Genotype baselines: what a linear model of dosages predicts, always out of fold.
 
-# Verbs; the plain names are the target rules.
-BASELINE_VERBS = {"elastic_net": "train_elastic_net", "top_snp": "top_snp"}
-BASELINE_RULES = {"elastic_net": "train_elastic_net", "top_snp": "train_top_snp"}
-
+# Each baseline NAME has a verb train_NAME and a rule of that name; the plain name is its target rule.
 for baseline in BASELINES:
 
     rule:
         name:
-            BASELINE_RULES[baseline]
+            f"train_{baseline}"
         input:
             bcf="<run>/variants/{shard}.bcf",
             index="<run>/variants/{shard}.bcf.csi",
             genes="<inputs>/genes.tsv",
-            samples="<inputs>/samples.tsv",
+            samples=SAMPLES_WITH_COVARIATES,
             expression=EXPRESSION[0],
         output:
             people=f"<run>/predictions/{baseline}/{{shard}}.parquet",
@@ -27,7 +24,7 @@ for baseline in BASELINES:
         resources:
             runtime=growing(10, 3),
         params:
-            verb=BASELINE_VERBS[baseline],
+            baseline=baseline,
             only=shard_genes,
             flank=config["variants"]["flank"],
             folds="--min-maf {min_maf} --outer-folds {outer_folds}".format(
@@ -40,12 +37,13 @@ for baseline in BASELINES:
                 if baseline == "elastic_net"
                 else ""
             ),
+            covariates=COVARIATES,
             genotyping=GENOTYPE_OPTIONS,
             seed=config["seed"],
             code=digest(code.files(f"baselines.{baseline}")),
         shell:
-            "pexbench base --log {log} {params.verb} --bcf {input.bcf} --genes {input.genes} --only {params.only} "
-            "--samples {input.samples} --expression {input.expression} --flank {params.flank} {params.folds} "
+            "pexbench base --log {log} train_{params.baseline} --bcf {input.bcf} --genes {input.genes} --only {params.only} "
+            "--samples {input.samples} --covariates {params.covariates:q} --expression {input.expression} --flank {params.flank} {params.folds} "
             "{params.net} {params.genotyping} --seed {params.seed} --output {output.people} "
             "--output-fits {output.fits}"
 

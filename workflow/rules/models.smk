@@ -75,7 +75,10 @@ def label(name):
     return f"{title} ({MODELS[name]['note']})" if MODELS[name]["note"] else title
 
 
-LABELS = [f"{name}={label(name)}" for name in MODELS] + ["top_snp=top SNP"]
+LABELS = [f"{name}={label(name)}" for name in MODELS]
+LABELS += [
+    f"{name}={name.replace('_', ' ').replace('snp', 'SNP')}" for name in BASELINES
+]
 REMARKS = [f"{name}={model['note']}" for name, model in MODELS.items() if model["note"]]
 
 

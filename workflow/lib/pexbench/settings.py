@@ -211,8 +211,8 @@ class Settings(Strict):
         50, ge=1, description="Haplotypes per shard, drawn at random, compared with bcftools consensus."
     )
     models: dict[Name, Model] = Field(description="Sequence models by name.")
-    baselines: list[Literal["elastic_net", "top_snp"]] = Field(
-        ["elastic_net", "top_snp"], description="Genotype baselines."
+    baselines: list[Literal["elastic_net", "top_snp", "nearest_snp"]] = Field(
+        ["elastic_net", "top_snp", "nearest_snp"], description="Genotype baselines."
     )
     controls: list[Literal["shuffled", "reference_only"]] = Field(
         ["shuffled", "reference_only"],

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pexbench.baselines.arrays import Floats, gene_data
 from pexbench.baselines.folds import mean_fold_correlation, outer_folds
+from pexbench.covariates import adjusted
 from pexbench.errors import InputError
 
 #: Values of the penalty solved at a time; between two blocks the search may end.
@@ -175,12 +176,15 @@ def solve(
     return np.asarray(state.betas[-len(lambdas) :].toarray(), dtype=np.float64), state
 
 
-def choose_penalty(x: Floats, y: Floats, samples: Sequence[str], settings: Settings, seed: str) -> Floats:
+def choose_penalty(x: Floats, y: Floats, c: Floats, samples: Sequence[str], settings: Settings, seed: str) -> Floats:
     """Choose the penalty of one training part by cross-validation within it.
+
+    Each inner fold is adjusted for the covariates by coefficients of its own training part.
 
     Args:
         x: float64 [S, M], dosages of the training part.
         y: float64 [S], expression of the training part.
+        c: float64 [S, K], covariates of the training part.
         samples: S names.
         settings: the path and the number of inner folds.
         seed: names the division into inner folds.
@@ -188,13 +192,14 @@ def choose_penalty(x: Floats, y: Floats, samples: Sequence[str], settings: Setti
     Returns:
         float64 [L], the path from the largest penalty down to the chosen one; empty if nothing can be fitted.
     """
-    whole = standardise(x, y)
+    whole = standardise(x, adjusted(y, c))
     if whole.empty:
         return np.array([])
     largest = np.abs(whole.z.T @ whole.t).max() / len(whole.t) / settings.l1_ratio
     path = largest * np.geomspace(1, settings.min_ratio, settings.n_lambdas)
     folds = outer_folds(samples, settings.n_inner, seed)
-    parts = [standardise(x[folds != fold], y[folds != fold]) for fold in range(settings.n_inner)]
+    measured = [adjusted(y, c, folds != fold) for fold in range(settings.n_inner)]
+    parts = [standardise(x[folds != fold], measured[fold][folds != fold]) for fold in range(settings.n_inner)]
     states: list[Any] = [None] * settings.n_inner
     errors = np.array([])
     for start in range(0, len(path), BLOCK):
@@ -209,7 +214,7 @@ def choose_penalty(x: Floats, y: Floats, samples: Sequence[str], settings: Setti
                 )
                 predicted = part.apply(x[test], coefficients)
             # Here the intercept belongs in: it is the same for every penalty and no correlation is taken.
-            block += ((y[test, None] - part.y_mean - predicted) ** 2).sum(axis=0)
+            block += ((measured[fold][test, None] - part.y_mean - predicted) ** 2).sum(axis=0)
         errors = np.concatenate([errors, block])
         if len(errors) - 1 - int(errors.argmin()) >= settings.patience:
             break
@@ -218,7 +223,7 @@ def choose_penalty(x: Floats, y: Floats, samples: Sequence[str], settings: Setti
 
 
 def fit(
-    x: Floats, y: Floats, samples: Sequence[str], settings: Settings, seed: str
+    x: Floats, y: Floats, c: Floats, samples: Sequence[str], settings: Settings, seed: str
 ) -> tuple[Standardised, Floats, float]:
     """Fit one training part with the penalty its own inner folds choose.
 
@@ -226,8 +231,8 @@ def fit(
         The standardised training part, coefficients float64 [K] on its scale, and the penalty (NaN if
         nothing can be fitted).
     """
-    path = choose_penalty(x, y, samples, settings, seed)
-    part = standardise(x, y)
+    path = choose_penalty(x, y, c, samples, settings, seed)
+    part = standardise(x, adjusted(y, c))
     if len(path) == 0:
         return part, np.zeros(len(part.columns)), float("nan")
     coefficients, _ = solve(part.z, part.t, path, settings.l1_ratio, tolerance=1e-10)
@@ -240,6 +245,7 @@ def predict_elastic_net(
     expression: NDArray[np.floating[Any]],
     samples: Sequence[str],
     settings: Settings | None = None,
+    covariates: Floats | None = None,
 ) -> ElasticNet:
     """Predict each person's expression from the SNPs near the gene, with a model fitted on the other folds.
 
@@ -258,6 +264,9 @@ def predict_elastic_net(
         expression: float64 [S], any unit.
         samples: S names.
         settings: defaults to :class:`Settings`.
+        covariates: float64 [S, K], regressed out of expression by the coefficients of each training part, outer and
+            inner, applied to those held out of it; see :func:`pexbench.covariates.adjusted`. Dosages stay as they are,
+            and nothing is added back: the prediction is the genetic part of what covariates leave.
 
     Returns:
         Predictions in the order of ``samples``; all zero where no SNP is used.
@@ -266,20 +275,21 @@ def predict_elastic_net(
         InputError: the arrays or settings are not usable, or people are too few for the folds.
     """
     settings = settings or Settings()
-    data = gene_data(dosages, variants, expression, samples, settings.maf)
+    data = gene_data(dosages, variants, expression, samples, settings.maf, covariates)
     largest_fold = -(-len(samples) // settings.n_folds)
     check(settings, len(samples) - largest_fold)
     folds = outer_folds(data.samples, settings.n_folds, settings.seed)
-    prediction = np.zeros(len(samples))
+    prediction, measured = np.zeros(len(samples)), data.y.copy()
     lambdas = np.full(settings.n_folds, np.nan)
     n_nonzero = np.zeros(settings.n_folds, dtype=np.int64)
     for fold in range(settings.n_folds):
         train, test = folds != fold, folds == fold
         names = [name for name, inside in zip(data.samples, train, strict=True) if inside]
         part, coefficients, lambdas[fold] = fit(
-            data.x[train], data.y[train], names, settings, f"{settings.seed}/inner/{fold}"
+            data.x[train], data.y[train], data.c[train], names, settings, f"{settings.seed}/inner/{fold}"
         )
         prediction[test] = part.apply(data.x[test], coefficients)
+        measured[test] = adjusted(data.y, data.c, train)[test]
         n_nonzero[fold] = np.count_nonzero(coefficients)
     return ElasticNet(
         prediction=data.as_given(prediction).astype(np.float32),
@@ -287,7 +297,7 @@ def predict_elastic_net(
         lambdas=lambdas,
         n_nonzero=n_nonzero,
         n_snps=len(data.variants),
-        r_within_folds=mean_fold_correlation(prediction, data.y, folds),
+        r_within_folds=mean_fold_correlation(prediction, measured, folds),
     )
 
 
@@ -297,6 +307,7 @@ def fit_weights(
     expression: NDArray[np.floating[Any]],
     samples: Sequence[str],
     settings: Settings | None = None,
+    covariates: Floats | None = None,
 ) -> Weights:
     """Fit the elastic net on all people, for its effects; predictions from it are **not** held out.
 
@@ -306,6 +317,7 @@ def fit_weights(
         expression: float64 [S], any unit.
         samples: S names.
         settings: defaults to :class:`Settings`; ``n_folds`` plays no part.
+        covariates: float64 [S, K], regressed out of expression.
 
     Returns:
         The SNPs with an effect, in expression units per alternative allele.
@@ -314,9 +326,9 @@ def fit_weights(
         InputError: the arrays or settings are not usable, or people are too few for the folds.
     """
     settings = settings or Settings()
-    data = gene_data(dosages, variants, expression, samples, settings.maf)
+    data = gene_data(dosages, variants, expression, samples, settings.maf, covariates)
     check(settings, len(samples))
-    part, coefficients, penalty = fit(data.x, data.y, data.samples, settings, f"{settings.seed}/inner/all")
+    part, coefficients, penalty = fit(data.x, data.y, data.c, data.samples, settings, f"{settings.seed}/inner/all")
     effects = coefficients * part.y_scale / part.x_scale
     kept = np.flatnonzero(effects)
     return Weights(

@@ -18,8 +18,8 @@ from pexbench.genotypes import Missing, Unphased, read_genotypes
 LOG = logging.getLogger(__name__)
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
-#: What a baseline does for one gene: dosages [S, M], variant ids, expression [S] to (prediction [S], row of fits).
-Fit = Callable[[Float32, Sequence[str], Float64], tuple[Float32, dict[str, object]]]
+#: What a baseline does for one gene: gene, dosages [S, M], variant ids, expression [S] to (prediction [S], row of fits).
+Fit = Callable[[Gene, Float32, Sequence[str], Float64], tuple[Float32, dict[str, object]]]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def run_shard(shard: Shard, fit: Fit) -> tuple[pd.DataFrame, pd.DataFrame]:
             fits.append({"gene_id": gene.gene_id, "note": reason})
         else:
             measured = shard.expression.loc[[gene.gene_id], list(shard.samples)].to_numpy(np.float64)[0]
-            predicted, about = fit(dosages, variants, measured)
+            predicted, about = fit(gene, dosages, variants, measured)
             predictions.append(
                 pd.DataFrame({"gene_id": gene.gene_id, "sample": list(shard.samples), "prediction": predicted})
             )

@@ -12,6 +12,7 @@ from scipy import stats
 
 from pexbench.baselines.arrays import Floats, first_of_best, gene_data
 from pexbench.baselines.folds import mean_fold_correlation, outer_folds
+from pexbench.covariates import adjusted, without
 from pexbench.errors import InputError
 
 
@@ -26,8 +27,8 @@ class TopSnp:
         n_snps: SNPs that passed the frequency filter.
         r_within_folds: mean Pearson correlation with expression within folds, the one free of bias.
         variant: the best SNP over all people, empty if there was none.
-        r: its Pearson correlation with expression over all people; NaN if there was none.
-        p: two-sided p-value of ``r`` (t-test, S-2 degrees of freedom), **not** corrected for the choice among SNPs.
+        r: its Pearson correlation with expression over all people, partial with covariates; NaN if there was none.
+        p: two-sided p-value of ``r`` (t-test, S-2-K degrees of freedom), **not** corrected for the choice among SNPs.
     """
 
     prediction: NDArray[np.float32]
@@ -69,6 +70,7 @@ def predict_top_snp(
     maf: float = 0.05,
     n_folds: int = 5,
     seed: int | str = 0,
+    covariates: Floats | None = None,
 ) -> TopSnp:
     """Predict each person's expression from the best SNP found among the other folds' people.
 
@@ -84,6 +86,8 @@ def predict_top_snp(
         maf: smallest minor allele frequency in these people.
         n_folds: number of folds.
         seed: names the division into folds, as in the elastic net.
+        covariates: float64 [S, K], regressed out of expression by the training part's coefficients before SNP and
+            slope are chosen; see :func:`pexbench.covariates.adjusted`.
 
     Returns:
         Predictions in the order of ``samples``; all zero where no SNP could be used.
@@ -91,31 +95,35 @@ def predict_top_snp(
     Raises:
         InputError: the arrays are not usable (see :func:`pexbench.baselines.arrays.gene_data`) or people are too few.
     """
-    data = gene_data(dosages, variants, expression, samples, maf)
+    data = gene_data(dosages, variants, expression, samples, maf, covariates)
     if len(samples) < 2 * n_folds:
         raise InputError(
             f"top_snp: {len(samples)} people for {n_folds} folds; at least 2 people per fold are needed; "
             "add people or use fewer folds."
         )
     folds = outer_folds(data.samples, n_folds, seed)
-    prediction = np.zeros(len(data.samples))
+    prediction, measured = np.zeros(len(data.samples)), data.y.copy()
     chosen = []
     for fold in range(n_folds):
         train, test = folds != fold, folds == fold
-        column, _, slope = best_snp(data.x[train], data.y[train])
+        y = adjusted(data.y, data.c, train)
+        measured[test] = y[test]
+        column, _, slope = best_snp(data.x[train], y[train])
         chosen.append("" if column < 0 else data.variants[column])
         if column >= 0:
             prediction[test] = (data.x[test, column] - data.x[train, column].mean()) * slope
-    column, r, _ = best_snp(data.x, data.y)
+    column, r, _ = (
+        best_snp(without(data.x, data.c), without(data.y, data.c)) if data.c.size else best_snp(data.x, data.y)
+    )
     return TopSnp(
         prediction=data.as_given(prediction).astype(np.float32),
         folds=data.as_given(folds),
         fold_variants=tuple(chosen),
         n_snps=len(data.variants),
-        r_within_folds=mean_fold_correlation(prediction, data.y, folds),
+        r_within_folds=mean_fold_correlation(prediction, measured, folds),
         variant="" if column < 0 else data.variants[column],
         r=r,
-        p=p_value(r, len(data.samples)),
+        p=p_value(r, len(data.samples) - data.c.shape[1]),
     )
 
 

@@ -1,4 +1,4 @@
-"""Verbs of the genotype baselines."""
+"""Verbs of the genotype baselines: ``train_NAME`` for each."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pexbench.verbs import common
 
 if TYPE_CHECKING:
     from pexbench.baselines.shard import Fit
+    from pexbench.genes import Gene
 
 LOG = logging.getLogger("pexbench.baselines")
 
@@ -18,9 +19,8 @@ LOG = logging.getLogger("pexbench.baselines")
 def train_elastic_net(arguments: argparse.Namespace) -> None:
     """Elastic net on cis SNP dosages, nested cross-validation: every prediction is out of fold."""
     from pexbench.baselines.elastic_net import Settings, predict_elastic_net
-    from pexbench.cohort import read_run_samples
 
-    samples = read_run_samples(arguments.samples)
+    samples, covariates = _people(arguments)
     settings = Settings(
         maf=arguments.min_maf,
         l1_ratio=arguments.l1_ratio,
@@ -29,8 +29,8 @@ def train_elastic_net(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
     )
 
-    def fit(dosages: Any, variants: Any, measured: Any) -> tuple[Any, dict[str, object]]:
-        found = predict_elastic_net(dosages, variants, measured, samples, settings)
+    def fit(gene: Gene, dosages: Any, variants: Any, measured: Any) -> tuple[Any, dict[str, object]]:
+        found = predict_elastic_net(dosages, variants, measured, samples, settings, covariates)
         return found.prediction, {
             "n_snps": found.n_snps,
             "n_nonzero": ";".join(map(str, found.n_nonzero)),
@@ -41,23 +41,14 @@ def train_elastic_net(arguments: argparse.Namespace) -> None:
     _run(arguments, samples, fit)
 
 
-def top_snp(arguments: argparse.Namespace) -> None:
+def train_top_snp(arguments: argparse.Namespace) -> None:
     """Best single cis SNP, chosen and fitted out of fold."""
     from pexbench.baselines.top_snp import predict_top_snp
-    from pexbench.cohort import read_run_samples
 
-    samples = read_run_samples(arguments.samples)
+    samples, covariates = _people(arguments)
 
-    def fit(dosages: Any, variants: Any, measured: Any) -> tuple[Any, dict[str, object]]:
-        found = predict_top_snp(
-            dosages,
-            variants,
-            measured,
-            samples,
-            maf=arguments.min_maf,
-            n_folds=arguments.outer_folds,
-            seed=arguments.seed,
-        )
+    def fit(gene: Gene, dosages: Any, variants: Any, measured: Any) -> tuple[Any, dict[str, object]]:
+        found = predict_top_snp(dosages, variants, measured, samples, **_folds(arguments), covariates=covariates)
         return found.prediction, {
             "n_snps": found.n_snps,
             "r_within_folds": found.r_within_folds,
@@ -68,6 +59,39 @@ def top_snp(arguments: argparse.Namespace) -> None:
         }
 
     _run(arguments, samples, fit)
+
+
+def train_nearest_snp(arguments: argparse.Namespace) -> None:
+    """Cis SNP nearest to the TSS, fitted out of fold."""
+    from pexbench.baselines.nearest_snp import predict_nearest_snp
+
+    samples, covariates = _people(arguments)
+
+    def fit(gene: Gene, dosages: Any, variants: Any, measured: Any) -> tuple[Any, dict[str, object]]:
+        found = predict_nearest_snp(
+            dosages, variants, measured, samples, gene.tss, **_folds(arguments), covariates=covariates
+        )
+        return found.prediction, {
+            "n_snps": found.n_snps,
+            "r_within_folds": found.r_within_folds,
+            "variant": found.variant,
+            "distance": found.distance,
+            "slopes": ";".join(f"{value:.6g}" for value in found.slopes),
+        }
+
+    _run(arguments, samples, fit)
+
+
+def _people(arguments: argparse.Namespace) -> tuple[list[str], Any]:
+    """The run's people and their covariates, float64 [S, K] or None."""
+    from pexbench.cohort import read_run_samples
+
+    found = common.covariates(arguments)
+    return read_run_samples(arguments.samples), None if found is None else found.values
+
+
+def _folds(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {"maf": arguments.min_maf, "n_folds": arguments.outer_folds, "seed": arguments.seed}
 
 
 def _run(arguments: argparse.Namespace, samples: list[str], fit: Fit) -> None:
@@ -93,11 +117,12 @@ def _run(arguments: argparse.Namespace, samples: list[str], fit: Fit) -> None:
 
 def add(parsers: Any) -> None:
     """Add these verbs."""
-    for run in (train_elastic_net, top_snp):
+    for run in (train_elastic_net, train_top_snp, train_nearest_snp):
         parser = common.verb(parsers, run)
         parser.add_argument("--bcf", type=Path, required=True, help="the shard's variants")
         common.add_shard(parser)
         common.add_genotyping(parser)
+        common.add_covariates(parser)
         parser.add_argument("--expression", type=Path, required=True, help="across individuals")
         parser.add_argument("--flank", type=int, default=98304, help="bp on either side of a TSS")
         parser.add_argument("--min-maf", type=float, default=0.05)
