@@ -216,6 +216,7 @@ def test_an_imported_model_is_scored(tmp_path: Path, reference: bool) -> None:
         bootstrap=100,
         output=tmp_path / "scores.tsv",
         output_intervals=tmp_path / "intervals.tsv",
+        output_resampled=tmp_path / "resampled.parquet",
     )
     scores = read_scores(tmp_path / "scores.tsv")
     across = scores[(scores["axis"] == "across_individuals") & (scores["statistic"] == "pearson")]

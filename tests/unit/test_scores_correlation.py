@@ -11,6 +11,7 @@ from pexbench.scores.correlation import (
     CONSTANT_PREDICTION,
     STATISTICS,
     correlate,
+    fisher_interval,
     prepared,
 )
 
@@ -60,30 +61,53 @@ def test_missing_pairs_equal_scipy_on_complete_pairs(statistic: str) -> None:
         assert found.p[row] == pytest.approx(expected.pvalue, rel=1e-6)
 
 
-def test_pearson_interval_equals_scipy() -> None:
+def test_fisher_interval_equals_scipy() -> None:
     predicted, measured = pairs(3)
     found = correlate(predicted, measured, "pearson")
+    lower, upper = fisher_interval(found.value, found.n, "pearson")
     for row in range(len(predicted)):
         expected = stats.pearsonr(predicted[row].astype(np.float64), measured[row]).confidence_interval(0.95)
-        assert (found.lower[row], found.upper[row]) == pytest.approx((expected.low, expected.high), abs=1e-10)
+        assert (lower[row], upper[row]) == pytest.approx((expected.low, expected.high), abs=1e-10)
+    assert [float(end[0]) for end in fisher_interval(np.array([0.5]), np.array([3]), "spearman")] == [-1, 1]
 
 
-def test_spearman_interval_by_hand() -> None:
-    predicted, measured = np.arange(10.0)[None], np.array([[0.0, 2, 1, 4, 3, 6, 5, 8, 7, 9]])
-    found = correlate(predicted, measured, "spearman")
-    # Four swaps of neighbours: sum of squared rank differences 8, r = 1 - 6 * 8 / (10 * 99).
-    r = 1 - 48 / 990
-    half = 1.959963984540054 * ((1 + r * r / 2) / 7) ** 0.5
-    assert found.value[0] == pytest.approx(r)
-    assert found.lower[0] == pytest.approx(np.tanh(np.arctanh(r) - half))
-    assert found.upper[0] == pytest.approx(np.tanh(np.arctanh(r) + half))
+@pytest.mark.parametrize("statistic", STATISTICS)
+def test_lost_freedom_is_that_of_a_partial_correlation(statistic: str) -> None:
+    predicted, measured = pairs(3)
+    r = correlate(predicted, measured, statistic).value
+    found = correlate(predicted, measured, statistic, freedom_lost=4).p
+    for row in range(len(predicted)):
+        # The same correlation as from four pairs fewer, by scipy's distribution of r.
+        shape = (30 - 4) / 2 - 1
+        expected = 2 * stats.beta(shape, shape, loc=-1, scale=2).sf(abs(r[row]))
+        assert found[row] == pytest.approx(expected, rel=1e-6)
 
 
-def test_intervals_with_three_pairs_and_perfect_agreement() -> None:
-    three = correlate(np.array([[0.0, 1, 2]]), np.array([[0.0, 2, 1]]), "spearman")
-    assert (three.lower[0], three.upper[0]) == (-1, 1)
+@pytest.mark.parametrize("statistic", STATISTICS)
+def test_within_strata_equals_a_regression_on_indicators(statistic: str) -> None:
+    rng = np.random.default_rng(5)
+    strata = rng.integers(0, 3, 40)
+    predicted, measured = rng.normal(size=(4, 40)) + strata, np.round(rng.normal(size=(4, 40)) - 2 * strata, 1)
+    measured[1, ::7] = np.nan
+    found = correlate(predicted, measured, statistic, strata=strata)
+    for row in range(4):
+        keep = ~np.isnan(measured[row])
+        x, y, group = predicted[row, keep].copy(), measured[row, keep].copy(), strata[keep]
+        for one in range(3):
+            for side in (x, y):
+                here = side[group == one]
+                side[group == one] = stats.rankdata(here) / len(here) if statistic == "spearman" else here
+        indicators = (group[:, None] == np.arange(3)).astype(float)
+        residuals = [side - indicators @ np.linalg.lstsq(indicators, side, rcond=None)[0] for side in (x, y)]
+        r = np.corrcoef(*residuals)[0, 1]
+        t = r * np.sqrt((keep.sum() - 4) / (1 - r * r))
+        assert found.value[row] == pytest.approx(r)
+        assert found.p[row] == pytest.approx(2 * stats.t.sf(abs(t), keep.sum() - 4))
+
+
+def test_perfect_agreement() -> None:
     perfect = correlate(np.arange(9.0)[None], np.arange(9.0)[None] ** 3, "spearman")
-    assert (perfect.value[0], perfect.p[0], perfect.lower[0], perfect.upper[0]) == (1, 0, 1, 1)
+    assert (perfect.value[0], perfect.p[0]) == (1, 0)
 
 
 @pytest.mark.parametrize("statistic", STATISTICS)
@@ -92,7 +116,6 @@ def test_constant_prediction_is_zero_and_said(statistic: str, level: float) -> N
     measured = np.random.default_rng(4).normal(size=(1, 421))
     found = correlate(np.full((1, 421), level, dtype=np.float32), measured, statistic)
     assert (found.value[0], found.p[0], found.n[0]) == (0.0, 1.0, 421)
-    assert np.isnan([found.lower[0], found.upper[0]]).all()
     assert found.note == [CONSTANT_PREDICTION]
 
 

@@ -159,7 +159,10 @@ def test_genes_without_expression_keep_their_row() -> None:
     assert np.isnan(row["value"])
     assert (row["n"], row["note"]) == (0, "no expression in the matrix")
     row = one(table, "across_genes_reference", "reference")
-    assert (row["n"], row["note"]) == (6, "2 of 8 predicted genes not in the expression matrix")
+    assert (row["n"], row["note"]) == (
+        6,
+        "no interval: fewer than 20 genes; 2 of 8 predicted genes not in the expression matrix",
+    )
 
 
 def test_too_few_genes_give_a_reason() -> None:

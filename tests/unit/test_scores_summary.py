@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from pexbench.errors import InputError
 from pexbench.files import read_table, write_table
 from pexbench.precision import Agreement
 from pexbench.scores import COLUMNS, score_model
-from pexbench.scores.intervals import mean_intervals
+from pexbench.scores.correlation import BELOW_FLOOR
+from pexbench.scores.intervals import NULLS, mean_intervals
 from pexbench.scores.summary import COLUMNS as SUMMARY_COLUMNS
 from pexbench.scores.summary import KEYS, TYPES, annotate, significant_units, summarise
 from unit.test_scores_metrics import example
@@ -24,15 +26,16 @@ NAN = float("nan")
 def by_hand(model: str = "m") -> tuple[pd.DataFrame, pd.DataFrame]:
     key = (model, "across_individuals", "across_individuals")
     rows = [
-        (*key, "g1", "spearman", 0.5, 100, 1e-8, 0.3, 0.7, ""),
-        (*key, "g2", "spearman", -0.4, 100, 1e-6, -0.6, -0.2, ""),
-        (*key, "g3", "spearman", 0.1, 90, 0.3, -0.1, 0.3, ""),
-        (*key, "g4", "spearman", 0.0, 100, 1.0, NAN, NAN, "constant prediction"),
-        (*key, "g5", "spearman", NAN, 0, NAN, NAN, NAN, "no expression in the matrix"),
-        (*key, "g6", "spearman", -0.3, 100, 1e-4, -0.5, -0.1, ""),
+        (*key, "g1", "spearman", 0.5, 100, 1e-8, NAN, NAN, 0.3, 0.7, ""),
+        (*key, "g2", "spearman", -0.4, 100, 1e-6, NAN, NAN, -0.6, -0.2, ""),
+        (*key, "g3", "spearman", 0.1, 90, 0.3, NAN, NAN, -0.1, 0.3, ""),
+        (*key, "g4", "spearman", 0.0, 100, 1.0, NAN, NAN, NAN, NAN, "constant prediction"),
+        (*key, "g5", "spearman", NAN, 0, NAN, NAN, NAN, NAN, NAN, "no expression in the matrix"),
+        (*key, "g6", "spearman", -0.3, 100, 1e-4, NAN, NAN, -0.5, -0.1, ""),
     ]
     scores = pd.DataFrame(rows, columns=[name for name in COLUMNS if name not in Agreement._fields])
-    intervals = pd.DataFrame([(*key, "spearman", -0.2, 0.3)], columns=[*KEYS, "lower", "upper"])
+    nulls = (0.05, 0.001, 0.4, 0.06, 0.15)
+    intervals = pd.DataFrame([(*key, "spearman", -0.2, 0.3, *nulls)], columns=[*KEYS, "lower", "upper", *NULLS])
     return scores, intervals
 
 
@@ -48,7 +51,23 @@ def test_by_hand() -> None:
     assert (row["n_units"], row["n_constant"], row["n_not_scored"], row["n_per_unit"]) == (5, 1, 1, 100)
     assert row["share_positive"] == 0.4
     assert (row["n_significant_positive"], row["n_significant_negative"]) == (1, 2)
+    assert (row["share_significant_positive"], row["share_significant_negative"]) == (0.2, 0.4)
+    assert (row["n_positive"], row["n_negative"], row["n_below_floor"]) == (2, 2, 0)
+    assert row["p_sign"] == 1.0
+    assert row[list(NULLS)].tolist() == [0.05, 0.001, 0.4, 0.06, 0.15]
     assert row["note"] == "1 not scored: no expression in the matrix"
+
+
+def test_sign_test_is_exact_and_constants_stand_apart() -> None:
+    scores, limits = by_hand()
+    more = pd.concat([scores.iloc[[0]].assign(unit_id=f"h{number}") for number in range(7)])
+    floored = scores.iloc[[3]].assign(unit_id="f", note=BELOW_FLOOR)
+    row = summarise(pd.concat([scores, more, floored]), limits).iloc[0]
+    assert (row["n_positive"], row["n_negative"], row["n_constant"], row["n_below_floor"]) == (9, 2, 1, 1)
+    # All sequences of 11 signs, counted.
+    extreme = sum(min(bin(signs).count("1"), 11 - bin(signs).count("1")) <= 2 for signs in range(2**11))
+    assert row["p_sign"] == pytest.approx(extreme / 2**11)
+    assert row["note"] == f"1 not scored: no expression in the matrix; 1 score 0: {BELOW_FLOOR}"
 
 
 def test_false_discovery_rate_equals_the_step_up_rule() -> None:
@@ -78,6 +97,9 @@ def test_real_scores_and_file(tmp_path: Path) -> None:
     joined = table.merge(limits, on=KEYS, suffixes=("", "_bootstrap"), validate="one_to_one")
     assert len(joined) == len(table) == 8
     # Two separate ways to the same mean.
+    shown = scores[scores["value"].notna()]
+    for _, units in shown.groupby(KEYS):
+        np.testing.assert_allclose(units["q"], multipletests(units["p"], method="fdr_bh")[1])
     np.testing.assert_allclose(joined["mean"], joined["mean_bootstrap"], rtol=0, atol=1e-6)
     row = table[(table["axis"] == "across_individuals") & (table["statistic"] == "spearman")].iloc[0]
     values = scores[(scores["axis"] == "across_individuals") & (scores["statistic"] == "spearman")]

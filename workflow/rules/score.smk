@@ -1,5 +1,18 @@
 # Predictions against measurements: one table per model, one summary per run.
 
+import shlex
+
+# Columns of facts about people that the scores use, and their table where they use any.
+SCORE_FACTS = " ".join(
+    option(f"--{key}", shlex.join(names))
+    for key, names in (
+        ("population", [config["scores"]["population"] or ""]),
+        ("covariates", config["scores"]["covariates"]),
+    )
+    if any(names)
+)
+PEOPLE_FACTS = "<inputs>/people.tsv" if SCORE_FACTS else []
+
 
 rule score_model:
     input:
@@ -8,9 +21,12 @@ rule score_model:
         individuals=EXPRESSION[0],
         levels=EXPRESSION[1],
         samples="<inputs>/samples.tsv",
+        genes="<inputs>/genes.tsv",
+        facts=PEOPLE_FACTS,
     output:
         scores="<run>/scores/{scored}.tsv",
         intervals="<run>/scores/{scored}.intervals.tsv",
+        resampled="<run>/scores/{scored}.resampled.parquet",
     log:
         "<logs>/score_model/{scored}.log",
     benchmark:
@@ -26,13 +42,18 @@ rule score_model:
             "--differences-only" if wildcards.scored in BASELINES else ""
         ),
         bootstrap=config["scores"]["bootstrap"],
+        permutations=config["scores"]["permutations"],
+        facts=lambda wildcards, input: (
+            f"--facts {input.facts} {SCORE_FACTS}" if SCORE_FACTS else ""
+        ),
         seed=config["seed"],
         code=digest(code.files("scores", *code.submodules("scores"))),
     shell:
         "pexbench base --log {log} score_model --model {wildcards.scored} --people {input.people} "
         "{params.reference} {params.differences} --individuals {input.individuals} --levels {input.levels} --samples {input.samples} "
-        "--bootstrap {params.bootstrap} --seed {params.seed} --output {output.scores} "
-        "--output-intervals {output.intervals}"
+        "--genes {input.genes} {params.facts} --bootstrap {params.bootstrap} --permutations {params.permutations} "
+        "--seed {params.seed} --output {output.scores} --output-intervals {output.intervals} "
+        "--output-resampled {output.resampled}"
 
 
 rule summarise:

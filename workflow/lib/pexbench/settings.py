@@ -148,14 +148,17 @@ class ElasticNet(Strict):
 class Scores(Strict):
     """How predictions are compared with measurement."""
 
-    bootstrap: int = Field(1000, ge=100, description="Resamples of people and genes for the summary intervals.")
+    bootstrap: int = Field(1000, ge=100, description="Resamples of people and genes for all intervals.")
+    permutations: int = Field(1000, ge=100, description="Shuffles of people for the null of no relation.")
     population: str | None = Field(
-        None, description="Column of the people's facts that names populations, for correlations within them."
+        None,
+        description="Column of the people's facts that names populations: correlations within them are scored too, and "
+        "people are shuffled within them.",
     )
     covariates: list[str] = Field(
         [],
-        description="Columns of the people's facts to regress out of expression (inside folds where there are folds). "
-        "Numbers are used as they are, text becomes one indicator per value.",
+        description="Columns of the people's facts that are regressed out of expression for a further score. Numbers are "
+        "used as they are, text becomes one indicator per value.",
     )
 
 

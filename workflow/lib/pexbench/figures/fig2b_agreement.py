@@ -30,7 +30,7 @@ from pexbench.figures.style import (
     shortened,
     wrapped,
 )
-from pexbench.scores.correlation import correlate
+from pexbench.scores.correlation import correlate, fisher_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,7 +81,10 @@ def table(data: FigureData) -> pd.DataFrame:
     for a, b in combinations(map(str, values), 2):
         both = values[[a, b]].dropna()
         found = correlate(both[[a]].to_numpy().T, both[[b]].to_numpy().T, "spearman", "genes")
-        row = {"spearman": found.value[0], "lower": found.lower[0], "upper": found.upper[0], "p": found.p[0]}
+        # A constant side ranks nothing: no interval.
+        value = np.where([bool(found.note[0])], np.nan, found.value)
+        lower, upper = fisher_interval(value, found.n, "spearman")
+        row = {"spearman": found.value[0], "lower": lower[0], "upper": upper[0], "p": found.p[0]}
         pairs.append({"mark": "pair", "model_a": a, "model_b": b, **row, "n": len(both)})
         named = both.rename_axis("gene_id").reset_index().rename(columns={a: "value_a", b: "value_b"})
         genes.append(named.assign(mark="gene", model_a=a, model_b=b))

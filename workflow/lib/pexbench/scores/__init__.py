@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,15 +24,20 @@ Floats = npt.NDArray[np.float64]
 
 AXES = ("across_individuals", "across_genes_reference", "across_genes_personal")
 #: Columns of the long table of scores, one row per unit (gene, person or ``reference``) and statistic.
+#: ``p`` is two-sided, ``q`` Benjamini and Hochberg's over the scored units of the same model, metric, axis and statistic,
+#: ``p_permutation`` that of |r| with people shuffled (across individuals), ``lower`` and ``upper`` the 95 % interval of
+#: the bootstrap over people (of genes across genes).
 #: ``error_over_spread`` and ``rank_agreement`` say of a gene across individuals how far a precision faster than float32
 #: is from it (:class:`pexbench.precision.Agreement`); empty for float32.
 COLUMNS = (
-    *("model", "metric", "axis", "unit_id", "statistic", "value", "n", "p", "lower", "upper"),
+    *("model", "metric", "axis", "unit_id", "statistic", "value", "n", "p", "q", "p_permutation", "lower", "upper"),
     *("error_over_spread", "rank_agreement", "note"),
 )
 #: How to read the columns of the long table that are not text.
 TYPES = {
-    **dict.fromkeys(("value", "p", "lower", "upper", "error_over_spread", "rank_agreement"), float),
+    **dict.fromkeys(
+        ("value", "p", "q", "p_permutation", "lower", "upper", "error_over_spread", "rank_agreement"), float
+    ),
     "n": "int64",
 }
 
@@ -53,6 +58,14 @@ class ScoreInputs:
         expression_genes_logged: whether ``expression_genes`` is on a log scale already.
         comparable_between_genes: False for a model that predicts each gene on a scale of its own, as genotype
             baselines do that were trained on normalised expression; it is not scored across genes.
+        people: facts about people, index the sample name; None: nothing is known.
+        population: the column of ``people`` with populations: people are shuffled within them, and the metric
+            ``within_populations`` is scored.
+        covariates: columns of ``people`` that the metric ``adjusted`` regresses out of expression.
+        genes: positions, index the gene id, columns ``contig`` and ``tss``: all genes of the run. Without them there
+            is no null of other genes.
+        numerical_error: of the model's predictions, relative to their size. A gene whose prediction's standard
+            deviation between people is below this times its largest absolute prediction ranks nobody: 0 by rule.
     """
 
     model: str
@@ -62,6 +75,27 @@ class ScoreInputs:
     expression_genes: pd.DataFrame
     expression_genes_logged: bool = False
     comparable_between_genes: bool = True
+    people: pd.DataFrame | None = None
+    population: str | None = None
+    covariates: Sequence[str] = ()
+    genes: pd.DataFrame | None = None
+    numerical_error: float = 0.0
+
+    def populations(self) -> dict[str, str]:
+        """Population by person, of the people that have one; empty where populations are not given.
+
+        Raises:
+            InputError: the table of people has no such column.
+        """
+        if self.people is None or self.population is None:
+            return {}
+        if self.population not in self.people:
+            raise InputError(
+                f"scores.population: column {self.population!r} not found among the facts about people "
+                f"({listing(self.people.columns)}); name one of them, or add the column to the sample table."
+            )
+        column = self.people[self.population].fillna("").astype(str)
+        return {str(name): value for name, value in column.items() if value}
 
 
 @dataclass(frozen=True)
@@ -78,6 +112,11 @@ class Block:
         measured_for_pearson: the same on the scale that Pearson needs; None: as ``measured``.
         absent: by unit, why it has no measurement at all.
         note: put on every row, for example how many members were left out and why.
+        strata: int64 [members], the group within which members are ranked, centred, resampled and shuffled; None: all
+            are one group.
+        freedom_lost: degrees of freedom that the measurements lost before, for all rows or each (int64 [units]).
+        below_floor: bool [units], rows whose prediction varies less than its numerical error; ``predicted`` is
+            constant there.
     """
 
     axis: str
@@ -89,6 +128,9 @@ class Block:
     measured_for_pearson: Floats | None = None
     absent: str = "no measurement"
     note: str = ""
+    strata: npt.NDArray[np.int64] | None = None
+    freedom_lost: int | npt.NDArray[np.int64] = 0
+    below_floor: npt.NDArray[np.bool_] | None = None
 
     def measured_by(self, statistic: str) -> Floats:
         """The measurements on the scale that a statistic uses."""
@@ -107,7 +149,7 @@ class Metric:
         range: least and greatest possible value.
         direction: ``higher`` or ``lower`` is better.
         reference: where it is described, a DOI.
-        score: gives the rows of the long table (:data:`COLUMNS`).
+        score: gives the rows of the long table (:data:`COLUMNS`), for correlations without intervals and nulls.
         blocks: for correlations, the pairs behind the rows, from which two-way intervals of means are
             bootstrapped; None: means get intervals from resampling units alone.
     """
@@ -125,38 +167,26 @@ def correlation_metric(name: str, label: str, reference: str, blocks: Callable[[
     """A metric that is the Spearman and Pearson correlation of each row of some blocks."""
 
     def score(inputs: ScoreInputs) -> pd.DataFrame:
-        rows = [_rows(inputs.model, name, block) for block in blocks(inputs)]
+        from pexbench.scores.evaluate import block_rows
+
+        rows = [
+            block_rows(
+                *(inputs.model, name, block, statistic),
+                correlate(
+                    block.predicted,
+                    block.measured_by(statistic),
+                    statistic,
+                    block.member_noun,
+                    block.strata,
+                    block.freedom_lost,
+                ),
+            )
+            for block in blocks(inputs)
+            for statistic in STATISTICS
+        ]
         return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=list(COLUMNS))
 
     return Metric(name, label, (-1.0, 1.0), "higher", reference, score, blocks)
-
-
-def _rows(model: str, metric: str, block: Block) -> pd.DataFrame:
-    """Correlate one block and lay it out as rows of the long table."""
-    tables = []
-    for statistic in STATISTICS:
-        found = correlate(block.predicted, block.measured_by(statistic), statistic, block.member_noun)
-        absent = np.isnan(block.measured).all(axis=1)
-        notes = [
-            "; ".join(part for part in (block.absent if none else note, block.note) if part)
-            for note, none in zip(found.note, absent, strict=True)
-        ]
-        columns = {
-            "model": model,
-            "metric": metric,
-            "axis": block.axis,
-            "unit_id": list(block.units),
-            "statistic": statistic,
-            "value": found.value,
-            "n": found.n,
-            "p": found.p,
-            "lower": found.lower,
-            "upper": found.upper,
-            **dict.fromkeys(Agreement._fields, np.full(len(block.units), np.nan)),
-            "note": notes,
-        }
-        tables.append(pd.DataFrame(columns, columns=list(COLUMNS)))
-    return pd.concat(tables, ignore_index=True)
 
 
 def metrics() -> dict[str, Metric]:
@@ -180,24 +210,14 @@ def metrics() -> dict[str, Metric]:
     return dict(sorted(found.items()))
 
 
-def score_model(inputs: ScoreInputs) -> pd.DataFrame:
-    """All scores of one model.
+def score_model(inputs: ScoreInputs, *, resamples: int = 1000, permutations: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """Scores of one model: the first table of ``evaluate.evaluate``, by itself."""
+    from pexbench.scores.evaluate import evaluate
 
-    Args:
-        inputs: predictions and measurements.
-
-    Returns:
-        Long table with the columns :data:`COLUMNS`. A unit that cannot be scored keeps its row, with value NaN
-        and the reason in ``note``.
-
-    Raises:
-        InputError: tables repeat a name, predictions are not finite, or no name is shared.
-    """
-    tables = [metric.score(inputs) for metric in metrics().values()]
-    return _marked(pd.concat([table for table in tables if len(table)], ignore_index=True), inputs.reference)
+    return evaluate(inputs, resamples=resamples, permutations=permutations, seed=seed).scores
 
 
-def _marked(scores: pd.DataFrame, reference: pd.DataFrame | None) -> pd.DataFrame:
+def marked(scores: pd.DataFrame, reference: pd.DataFrame | None) -> pd.DataFrame:
     """Put the agreement of a faster precision with float32 beside each gene's scores, and mark the genes it fails."""
     if reference is None or "error_over_spread" not in reference:
         return scores

@@ -8,16 +8,30 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pexbench.scores import Block, ScoreInputs, metrics
-from pexbench.scores.correlation import LEAST, STATISTICS, prepared
+from pexbench.scores import ScoreInputs
+from pexbench.scores.resample import Float32
 
 Floats = npt.NDArray[np.float64]
 
+#: Nulls of a mean (``permutation``), empty where there is none: the mean of |r| with people shuffled, p values of the
+#: mean of |r| (larger than shuffled) and of the mean of r (two-sided), and |r| against the expression of other genes.
+NULLS = (
+    "null_mean_absolute",
+    "p_mean_absolute",
+    "p_mean",
+    "null_other_genes_mean_absolute",
+    "null_other_genes_q95",
+)
 #: Columns of the table of intervals, one row per mean.
-COLUMNS = ("model", "metric", "axis", "statistic", "mean", "lower", "upper", "resamples", "seed", "method")
-TYPES = {"mean": float, "lower": float, "upper": float, "resamples": "int64", "seed": "int64"}
-#: Resamples per matrix product; bounds the memory to about this many numbers per unit.
-AT_ONCE = 250
+COLUMNS = (
+    *("model", "metric", "axis", "statistic", "mean", "lower", "upper"),
+    *NULLS,
+    *("resamples", "permutations", "seed", "method"),
+)
+TYPES = {
+    **dict.fromkeys(("mean", "lower", "upper", *NULLS), float),
+    **dict.fromkeys(("resamples", "permutations", "seed"), "int64"),
+}
 DECIMALS = 6
 
 
@@ -42,60 +56,27 @@ class Draws:
     n_members: int
 
 
-def weighted_correlations(x: Floats, y: Floats, weights: Floats) -> Floats:
-    """Weighted Pearson correlation of every row under every set of weights.
+def two_way_draws(values: Floats, resampled: Float32, unit_weights: Float32, n_members: int) -> Draws:
+    """Means of resamples of units and members.
 
     Args:
-        x: float64 [U, M]; pairs that are NaN (in x and y alike) are left out.
-        y: float64 [U, M].
-        weights: float64 [B, M], at least 0.
-
-    Returns:
-        float64 [B, U]; 0 where a resample leaves either side constant, the rule for the full data too.
+        values: float64 [U], correlations in the full data (or any statistic of one unit over members); units with NaN
+            are left out.
+        resampled: float32 [B, U], the same of resampled members, from ``resample.resampled``.
+        unit_weights: float32 [U, B], how often each unit is drawn.
+        n_members: number of members.
     """
-    present = (~np.isnan(x)).astype(np.float64).T
-    xt, yt = np.nan_to_num(x).T, np.nan_to_num(y).T
-    total = weights @ present
-    total[total == 0] = 1
-    mean_x, mean_y = weights @ xt / total, weights @ yt / total
-    xx = weights @ (xt * xt) / total - mean_x**2
-    yy = weights @ (yt * yt) / total - mean_y**2
-    xy = weights @ (xt * yt) / total - mean_x * mean_y
-    # Values lie within -1..1, so what a constant leaves is rounding of this size.
-    varied = (xx > 1e-12) & (yy > 1e-12)
-    return np.where(varied, np.clip(xy / np.sqrt(np.where(varied, xx * yy, 1)), -1, 1), 0.0)
-
-
-def two_way_draws(x: Floats, y: Floats, resamples: int, seed: int) -> Draws:
-    """Resample units and members by multinomial weights; the values (ranks) stay those of the full data.
-
-    Rows without a score (fewer than three pairs, constant ``y``) are left out; a constant ``x`` counts as 0.
-
-    Args:
-        x: float64 [U, M] as from ``correlation.prepared``.
-        y: float64 [U, M].
-        resamples: number of bootstrap samples B.
-        seed: the weights follow from it and the numbers of units and members alone, so that models predicted for
-            the same genes and people are resampled alike.
-    """
-    present = ~np.isnan(x)
-    scored = (present.sum(axis=1) >= LEAST) & (np.abs(np.nan_to_num(y)).max(axis=1, initial=0) > 0)
-    x, y = x[scored], y[scored]
-    n_units, n_members = x.shape
-    if n_units == 0:
-        empty = np.full(resamples, np.nan)
+    scored = ~np.isnan(values)
+    full, r, drawn = values[scored], resampled[:, scored].astype(np.float64), unit_weights[scored].T.astype(np.float64)
+    if not len(full):
+        empty = np.full(len(resampled), np.nan)
         return Draws(float("nan"), empty, empty, empty, 0, n_members)
-    full = weighted_correlations(x, y, np.ones((1, n_members)))[0]
-    generator = np.random.default_rng([seed, n_units, n_members])
-    member_weights = generator.multinomial(n_members, np.full(n_members, 1 / n_members), resamples).astype(np.float64)
-    unit_weights = generator.multinomial(n_units, np.full(n_units, 1 / n_units), resamples) / n_units
-    both, members = np.empty(resamples), np.empty(resamples)
-    for start in range(0, resamples, AT_ONCE):
-        part = slice(start, start + AT_ONCE)
-        r = weighted_correlations(x, y, member_weights[part])
-        both[part] = np.einsum("bu,bu->b", r, unit_weights[part])
-        members[part] = r.mean(axis=1)
-    return Draws(float(full.mean()), both, members, unit_weights @ full, n_units, n_members)
+    total = drawn.sum(axis=1)
+    # Some units of a run can be drawn not once; the mean of all stands in then.
+    drawn[total == 0] = 1
+    drawn /= drawn.sum(axis=1, keepdims=True)
+    both, units = np.einsum("bu,bu->b", r, drawn), drawn @ full
+    return Draws(float(full.mean()), both, r.mean(axis=1), units, len(full), n_members)
 
 
 def interval(draws: Draws, level: float = 0.95) -> tuple[float, float]:
@@ -109,7 +90,7 @@ def interval(draws: Draws, level: float = 0.95) -> tuple[float, float]:
     The members' part holds the correlation between neighbouring genes.
 
     Args:
-        draws: from :func:`two_way_draws`.
+        draws: from :func:`two_way_draws`; with one unit there is nothing to resample but members.
         level: confidence level.
 
     Returns:
@@ -131,42 +112,13 @@ def interval(draws: Draws, level: float = 0.95) -> tuple[float, float]:
     return float(max(-1, mean + (low - centre) * factor)), float(min(1, mean + (high - centre) * factor))
 
 
-def block_interval(block: Block, statistic: str, resamples: int, seed: int) -> tuple[float, float, float]:
-    """Mean over a block's units, lower and upper end of its 95 % interval."""
-    x, y = prepared(block.predicted, block.measured_by(statistic), statistic)
-    draws = two_way_draws(x, y, resamples, seed)
-    return (draws.mean, *interval(draws))
+def mean_intervals(
+    inputs: ScoreInputs, *, resamples: int = 1000, permutations: int = 1000, seed: int = 0
+) -> pd.DataFrame:
+    """Means of one model with 95 % intervals and nulls: the second table of ``evaluate.evaluate``, by itself."""
+    from pexbench.scores.evaluate import evaluate
 
-
-def mean_intervals(inputs: ScoreInputs, *, resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
-    """95 % intervals of all mean scores of one model.
-
-    Args:
-        inputs: predictions and measurements.
-        resamples: bootstrap samples, at least 100.
-        seed: seed of the weights.
-
-    Returns:
-        Table with the columns :data:`COLUMNS`; ``method`` is ``two-way bootstrap``, or ``unit bootstrap`` for
-        metrics that are no correlations.
-    """
-    if resamples < 100:
-        raise ValueError(f"resamples {resamples}: at least 100 are needed for a 95 % interval")
-    rows: list[tuple[object, ...]] = []
-    for metric in metrics().values():
-        if metric.blocks is not None:
-            for block in metric.blocks(inputs):
-                for statistic in STATISTICS:
-                    ends = block_interval(block, statistic, resamples, seed)
-                    rows.append(
-                        (inputs.model, metric.name, block.axis, statistic, *ends, resamples, seed, "two-way bootstrap")
-                    )
-            continue
-        for key, group in metric.score(inputs).groupby(["axis", "statistic"], sort=True):
-            ends = unit_interval(group["value"].dropna().to_numpy(dtype=np.float64), resamples, seed)
-            rows.append((inputs.model, metric.name, *key, *ends, resamples, seed, "unit bootstrap"))
-    # Far below the bootstrap's own error; last bits differ between linear algebra libraries.
-    return pd.DataFrame(rows, columns=list(COLUMNS)).round({"mean": DECIMALS, "lower": DECIMALS, "upper": DECIMALS})
+    return evaluate(inputs, resamples=resamples, permutations=permutations, seed=seed).intervals
 
 
 def unit_interval(values: Floats, resamples: int, seed: int) -> tuple[float, float, float]:

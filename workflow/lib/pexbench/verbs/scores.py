@@ -28,17 +28,18 @@ def score_model(arguments: argparse.Namespace) -> None:
     """Score one model across genes and across individuals."""
     import pandas as pd
 
-    from pexbench.cohort import read_run_samples
-    from pexbench.files import write_table
+    from pexbench.cohort import read_people, read_run_samples
+    from pexbench.files import read_table, write_table
     from pexbench.predictions import read_reference
     from pexbench.scores import ScoreInputs
-    from pexbench.scores import score_model as score
-    from pexbench.scores.intervals import mean_intervals
+    from pexbench.scores.evaluate import evaluate
 
-    people = pd.read_parquet(arguments.people)
+    people = pd.read_parquet(arguments.people, columns=["gene_id", "sample", "prediction"])
     samples = read_run_samples(arguments.samples)
     individuals, levels = _expression(arguments.individuals, arguments.levels, samples)
     reference = read_reference(arguments.reference) if arguments.reference else None
+    facts = read_people(arguments.facts) if arguments.facts else None
+    positions = read_table(arguments.genes, tss="int64").set_index("gene_id") if arguments.genes else None
     inputs = ScoreInputs(
         model=arguments.model,
         personal=people,
@@ -47,9 +48,16 @@ def score_model(arguments: argparse.Namespace) -> None:
         expression_individuals=individuals,
         expression_genes=levels,
         comparable_between_genes=not arguments.differences_only,
+        people=facts,
+        population=arguments.population,
+        covariates=arguments.covariates,
+        genes=positions,
+        numerical_error=arguments.numerical_error,
     )
-    write_table(mean_intervals(inputs, resamples=arguments.bootstrap, seed=arguments.seed), arguments.output_intervals)
-    write_table(score(inputs), arguments.output)
+    found = evaluate(inputs, resamples=arguments.bootstrap, permutations=arguments.permutations, seed=arguments.seed)
+    write_table(found.intervals, arguments.output_intervals)
+    write_table(found.resampled, arguments.output_resampled)
+    write_table(found.scores, arguments.output)
 
 
 def summarise(arguments: argparse.Namespace) -> None:
@@ -59,6 +67,7 @@ def summarise(arguments: argparse.Namespace) -> None:
     from pexbench.files import read_table, write_table
     from pexbench.scores import read_scores
     from pexbench.scores.intervals import TYPES
+    from pexbench.scores.sentence import answer
     from pexbench.scores.summary import annotate
     from pexbench.scores.summary import summarise as add_up
 
@@ -67,17 +76,8 @@ def summarise(arguments: argparse.Namespace) -> None:
     remarks, not_run = common.pairs(arguments.remarks, "--remarks"), common.pairs(arguments.not_run, "--not-run")
     table = annotate(add_up(scores, intervals), remarks, not_run)
     write_table(table, arguments.output)
-    shown = table[table["statistic"] == "spearman"]
-    for row in shown.itertuples():
-        LOG.info(
-            "%-16s %-24s mean r %6.3f [%6.3f, %6.3f], n = %d",
-            row.model,
-            row.metric,
-            row.mean,
-            row.lower,
-            row.upper,
-            row.n_units,
-        )
+    for sentence in answer(table):
+        LOG.info("%s", sentence)
 
 
 def provenance(arguments: argparse.Namespace) -> None:
@@ -135,10 +135,17 @@ def add(parsers: Any) -> None:
         action="store_true",
         help="predictions are differences between people; no score across genes",
     )
+    parser.add_argument("--genes", type=Path, help="the run's gene table, for the null of other genes")
+    parser.add_argument("--facts", type=Path, help="facts about people, as people_facts wrote them")
+    parser.add_argument("--population", help="column of --facts: shuffle and score within populations")
+    parser.add_argument("--covariates", nargs="*", default=[], help="columns of --facts to regress out of expression")
+    parser.add_argument("--numerical-error", type=float, default=0.0, help="of predictions, relative to their size")
     parser.add_argument("--bootstrap", type=int, default=1000)
+    parser.add_argument("--permutations", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--output-intervals", type=Path, required=True)
+    parser.add_argument("--output-resampled", type=Path, required=True, help="resampled scores, Parquet")
 
     parser = common.verb(parsers, summarise)
     parser.add_argument("--scores", type=Path, nargs="+", required=True)
