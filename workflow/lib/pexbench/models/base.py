@@ -157,6 +157,21 @@ class Adapter:
             self.work.batch("sequence", len(codes))
         return np.concatenate(parts)
 
+    def input_gradient(self, gene_id: str, codes: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        """How the prediction of each sequence would begin to change with every letter of the input.
+
+        Always in float32, whatever the precision chosen.
+
+        Args:
+            gene_id: the gene's id in the gene table.
+            codes: uint8 [N, L], as in :meth:`predict`.
+
+        Returns:
+            float32 [N, L, 4], the derivative by each of A, C, G, T at each position; None where the model gives none.
+            The letters are taken as numbers, 1 for the base that is there; N is zero in all four.
+        """
+        return None
+
     def plain_multiply_adds(self, codes: NDArray[np.uint8]) -> int:
         """Multiply-adds of the plain path for one sequence, uint8 [1, L]; 0 where nobody counts them."""
         return 0

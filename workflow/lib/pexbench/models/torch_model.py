@@ -10,9 +10,10 @@ from types import MappingProxyType
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from pexbench.errors import InputError
-from pexbench.models.base import Adapter
+from pexbench.models.base import Adapter, checked_codes, one_hot
 from pexbench.models.card import Card
 from pexbench.models.torch_batches import Batches, multiply_adds
 from pexbench.models.torch_exact import PRECISIONS, arithmetic
@@ -64,6 +65,30 @@ class TorchAdapter(Adapter):
     def arithmetic(self) -> AbstractContextManager[None]:
         """The precision chosen, for a ``with`` statement."""
         return arithmetic(self.precision, self._device.type)
+
+    def input_gradient(self, gene_id: str, codes: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        """By automatic differentiation; see :meth:`pexbench.models.base.Adapter.input_gradient`."""
+        if type(self).from_letters is TorchAdapter.from_letters:
+            return None
+        made = np.empty((*codes.shape, 4), np.float32)
+        for row, own in zip(checked_codes(codes, self.card), made, strict=True):
+            letters = torch.from_numpy(one_hot(row[None])).transpose(1, 2).contiguous().to(self._device)
+            letters.requires_grad_()
+            with arithmetic("float32", self._device.type, gradient=True):
+                (slope,) = torch.autograd.grad(self.from_letters(letters).sum(), letters)
+            own[:] = slope[0].T.float().cpu().numpy()
+        return made
+
+    def from_letters(self, letters: Tensor) -> Tensor:
+        """The plain path as a function that can be differentiated, for models that give their gradient.
+
+        Args:
+            letters: [1, 4, L], channels A, C, G, T, on the device.
+
+        Returns:
+            The prediction, [1].
+        """
+        raise NotImplementedError
 
     def plain_multiply_adds(self, codes: NDArray[np.uint8]) -> int:
         """Multiply-adds of the plain path for one sequence, uint8 [1, L]: it is run and counted."""

@@ -42,7 +42,7 @@ def predict(arguments: argparse.Namespace) -> None:
     from pexbench.predict import How, predict_shard
     from pexbench.reference import Reference
 
-    adapter = _adapter(arguments)
+    adapter = loaded_adapter(arguments)
     genes, personal, samples = common.shard_genes(arguments)
     how = How(
         method=arguments.method,
@@ -63,7 +63,7 @@ def predict(arguments: argparse.Namespace) -> None:
     if how.method == "incremental":
         LOG.info("computed once where haplotypes are alike: %s", ", ".join(["whole sequences", *adapter.shares]))
     made = predict_shard(
-        adapter, adapter.card, genes, personal, Reference(arguments.reference), _genotyping(arguments, samples), how
+        adapter, adapter.card, genes, personal, Reference(arguments.reference), genotyping_of(arguments, samples), how
     )
     facts = {"implementation": arguments.implementation, "device": adapter.device}
     write_json(made.performance | facts, arguments.output_performance)
@@ -79,13 +79,13 @@ def check_incremental(arguments: argparse.Namespace) -> None:
     from pexbench.incremental_check import check_shard, refuse
     from pexbench.reference import Reference
 
-    adapter = _adapter(arguments)
+    adapter = loaded_adapter(arguments)
     genes, personal, samples = common.shard_genes(arguments)
     table = check_shard(
         adapter,
         [gene for gene in genes if gene.gene_id in personal],
         Reference(arguments.reference),
-        _genotyping(arguments, samples),
+        genotyping_of(arguments, samples),
         pd.read_parquet(arguments.people),
         arguments.sample,
         arguments.seed,
@@ -116,8 +116,8 @@ def gather_performance(arguments: argparse.Namespace) -> None:
     write_table(gather(by_model), arguments.output)
 
 
-def _adapter(arguments: argparse.Namespace) -> Adapter:
-    """The model that the arguments of :func:`_add_model` name, loaded on its device."""
+def loaded_adapter(arguments: argparse.Namespace) -> Adapter:
+    """The model that the arguments of :func:`add_model` name, loaded on its device."""
     from pexbench.models import find_model, load_adapter
     from pexbench.models.device import choose_device
 
@@ -128,7 +128,7 @@ def _adapter(arguments: argparse.Namespace) -> Adapter:
     return load_adapter(card, arguments.implementation, weights, device, options)
 
 
-def _genotyping(arguments: argparse.Namespace, samples: list[str]) -> Genotyping:
+def genotyping_of(arguments: argparse.Namespace, samples: list[str]) -> Genotyping:
     """Where haplotypes come from."""
     from pexbench.predict import Genotyping
 
@@ -180,7 +180,7 @@ def add(parsers: Any) -> None:
     parser.add_argument("--output", type=Path, required=True, help=".npz")
 
     parser = common.verb(parsers, predict)
-    _add_model(parser)
+    add_model(parser)
     parser.add_argument("--method", choices=["incremental", "plain"], default="incremental")
     parser.add_argument("--precision", choices=["float32", "tf32", "bf16"], default="float32")
     parser.add_argument("--batch-size", type=int, default=0, help="most sequences or pieces at once; 0: by memory")
@@ -189,7 +189,7 @@ def add(parsers: Any) -> None:
     parser.add_argument("--output-performance", type=Path, required=True, help="JSON")
 
     parser = common.verb(parsers, check_incremental)
-    _add_model(parser)
+    add_model(parser)
     parser.add_argument("--people", type=Path, required=True, help="the run's predictions of the shard, Parquet")
     parser.add_argument("--report", type=Path, required=True, help="table, written whatever comes out")
     parser.add_argument("--output", type=Path, required=True, help="the same table, if all is well")
@@ -220,7 +220,7 @@ def add(parsers: Any) -> None:
     parser.add_argument("--output", type=Path, required=True)
 
 
-def _add_model(parser: argparse.ArgumentParser) -> None:
+def add_model(parser: argparse.ArgumentParser) -> None:
     """A model, its device, and the shard it predicts."""
     parser.add_argument("--card", required=True, help="model name or folder")
     parser.add_argument("--implementation")

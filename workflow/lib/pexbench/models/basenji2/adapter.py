@@ -9,6 +9,8 @@ from types import MappingProxyType
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
 
 from pexbench.incremental import Sequences
 from pexbench.models.basenji2.network import EMPTY, Network
@@ -16,7 +18,7 @@ from pexbench.models.basenji2.published import read_architecture, read_weights
 from pexbench.models.basenji2.readout import read_readout
 from pexbench.models.card import Card
 from pexbench.models.torch_model import TorchAdapter
-from pexbench.models.torch_spans import Span, share
+from pexbench.models.torch_spans import Piece, Span, share
 
 
 class Model(TorchAdapter):
@@ -69,6 +71,22 @@ class Model(TorchAdapter):
                 made, number = share(given, self.network.letters, self._stages, wanted, self.batches).single()
                 total += made.float().cpu().numpy().astype(np.float64).mean(axis=(1, 2))[number]
         return (total / len(here.passes)).astype(np.float32)
+
+    def from_letters(self, letters: Tensor) -> Tensor:
+        """See :meth:`pexbench.models.torch_model.TorchAdapter.from_letters`."""
+        here, length = self.readout, letters.shape[-1]
+        total: Tensor | float = 0.0
+        for shift, reverse in here.passes:
+            kept = letters[..., max(-shift, 0) : length - max(shift, 0)]
+            given, wanted = functional.pad(kept, (max(shift, 0), max(-shift, 0)), value=0.25), here.bins
+            if reverse:
+                given = given.flip(1, 2)  # A and T, C and G lie opposite each other
+                wanted = here.whole - here.bins[1], here.whole - here.bins[0]
+            first, last = self.network.reads(wanted, length)
+            piece = Piece(given[..., first:last].contiguous(), first, length)
+            found = self.network.from_letters(piece, wanted, slice(here.track, here.track + 1))
+            total = total + found.mean(dim=(1, 2))
+        return total / len(here.passes)
 
     def profile(self, codes: NDArray[np.uint8], bins: Span, tracks: slice = slice(None)) -> NDArray[np.float64]:
         """The averaged output before it is reduced to one number.

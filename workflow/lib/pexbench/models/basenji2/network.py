@@ -21,7 +21,8 @@ TOWER_CHUNK, BLOCK_CHUNK = 8, 32
 
 def _gelu(x: Tensor) -> Tensor:
     """The approximation that the published weights were trained with; others are off by half a unit of the output."""
-    return torch.sigmoid(1.702 * x).mul_(x)
+    gate = torch.sigmoid(1.702 * x)
+    return gate * x if gate.requires_grad else gate.mul_(x)
 
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"gelu": _gelu, "relu": functional.relu}
@@ -170,8 +171,15 @@ class Network:
         Returns:
             float32 [N, tracks, bins].
         """
-        length = codes.shape[1]
-        middle = self.body.needs(bins, self.tower.length(length))
-        first, last = self.tower.needs(middle, length)
-        piece = self.letters(codes[:, first:last], (first, last), length)
+        first, last = self.reads(bins, codes.shape[1])
+        piece = self.letters(codes[:, first:last], (first, last), codes.shape[1])
+        return self.from_letters(piece, bins, tracks)
+
+    def reads(self, bins: Span, length: int) -> Span:
+        """The bases that some bins depend on, in sequences of ``length`` bp."""
+        return self.tower.needs(self.body.needs(bins, self.tower.length(length)), length)
+
+    def from_letters(self, piece: Piece, bins: Span, tracks: slice) -> Tensor:
+        """The same from the network's input: letters [N, 4, bases] that hold what :meth:`reads` says."""
+        middle = self.body.needs(bins, self.tower.length(piece.whole))
         return self.head(self.body(self.tower(piece, middle), bins), tracks)

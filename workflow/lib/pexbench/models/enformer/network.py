@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 EPSILON = 1e-5  # of batch and layer norms, as in Sonnet and PyTorch
 #: Bins that attend at once: of all distances, such a block needs few more than there are keys.
@@ -19,7 +20,16 @@ QUERIES = 256
 
 def gelu(x: Tensor) -> Tensor:
     """GELU as x * sigmoid(1.702 x), the form the weights were trained with."""
-    return (x * 1.702).sigmoid_().mul_(x)
+    gate = (x * 1.702).sigmoid_()
+    return gate * x if gate.requires_grad else gate.mul_(x)
+
+
+def _once_more_for_gradients(part: Part, x: Tensor, *more: object) -> Tensor:
+    """Apply a part; where a gradient is wanted, forget what it computed on the way and compute it again for that.
+
+    So a gradient takes the memory of one piece or layer, not that of all (10 GB and more for 196,608 bp).
+    """
+    return checkpoint(part, x, *more, use_reentrant=False) if x.requires_grad else part(x, *more)
 
 
 class Part(nn.Module):  # type: ignore[misc] # PyTorch ships types that mypy is told to skip
@@ -107,7 +117,7 @@ class Pool(Part):
         first, second = x[..., 0::2], x[..., 1::2]
         difference = second - first
         share = torch.matmul(self.weight, difference).sigmoid_()
-        return share.mul_(difference).add_(first)
+        return share * difference + first if share.requires_grad else share.mul_(difference).add_(first)
 
 
 class Stage(Part):
@@ -171,7 +181,7 @@ class Trunk(Part):
         for start in range(0, total, bins):
             stop = min(start + bins, total)
             low, high = max(start - halo, 0), min(stop + halo, total)
-            piece = self(x[..., low * self.bin : high * self.bin])
+            piece = _once_more_for_gradients(self, x[..., low * self.bin : high * self.bin])
             pieces.append(piece[..., start - low : stop - low])
         return torch.cat(pieces, dim=-1)
 
@@ -318,7 +328,7 @@ class Transformer(Part):
         every = slice(0, x.shape[1])
         wanted = slice(*wanted.indices(x.shape[1])[:2])
         for number, layer in enumerate(self.layers, start=1):
-            x = layer(x, positions, wanted if number == len(self.layers) else every)
+            x = _once_more_for_gradients(layer, x, positions, wanted if number == len(self.layers) else every)
         return x if len(self.layers) else x[:, wanted]
 
 

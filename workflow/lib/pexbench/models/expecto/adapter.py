@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from pexbench.errors import InputError
 from pexbench.incremental import Sequences
@@ -138,14 +139,37 @@ class Model(TorchAdapter):
                 return (first + second) / 2
 
             features = self.batches.map("window", len(items), load, compute, unit=HEADS).cpu().numpy()
-        marks = self.network.architecture.features
-        weights = self._booster.weights.reshape(len(self._weighting), 1 + marks)[:, 1:]
-        own = self._weighting.T @ weights  # [windows, features]
+        own = self._linear()
         total, at = np.zeros(len(sequences)), 0
         for window, found in enumerate(pieces):
             total += (features[at : at + len(found)] * own[window]).sum(axis=1)[found.number]
             at += len(found)
         return (total + self._booster.bias + self._booster.base_score).astype(np.float32)
+
+    def from_letters(self, letters: Tensor) -> Tensor:
+        """See :meth:`pexbench.models.torch_model.TorchAdapter.from_letters`.
+
+        Some windows at a time, and what they took is computed once more for the gradient: 400 passes at once would take
+        4 GB.
+        """
+        windows = letters[0, list(CHANNELS)].unfold(-1, WINDOW, STEP).transpose(0, 1)
+        own = torch.from_numpy(self._linear()).to(self._device)
+
+        def part(given: Tensor, weights: Tensor) -> Tensor:
+            first, second = (self.network(x.contiguous()).double() for x in (given, given.flip(1, 2)))
+            return ((first + second) / 2 * weights).sum()
+
+        parts = [
+            checkpoint(part, *given, use_reentrant=False)
+            for given in zip(windows.split(HEADS), own.split(HEADS), strict=True)
+        ]
+        return (torch.stack(parts).sum() + self._booster.bias + self._booster.base_score)[None]
+
+    def _linear(self) -> NDArray[np.float64]:
+        """What each window's features are multiplied by on the way to the prediction: float64 [windows, features]."""
+        marks = self.network.architecture.features
+        weights = self._booster.weights.reshape(len(self._weighting), 1 + marks)[:, 1:]
+        return np.asarray(self._weighting.T @ weights)
 
     def _trunk(self, sequences: Sequences, starts: Sequence[int]) -> Callable[[int, int], Tensor]:
         """The trunk of every window of one strand: a function of window and row to [1, channels, positions].

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pexbench.errors import InputError, listing
-from pexbench.models.base import UNKNOWN, Adapter
+from pexbench.models.base import UNKNOWN, Adapter, checked_codes
 from pexbench.models.card import Card
 
 FORMAT = "pexbench kmer_ridge 1"
@@ -69,6 +69,35 @@ def features(codes: NDArray[np.uint8], k: int) -> NDArray[np.float64]:
     return np.log1p(np.bincount(cells, minlength=len(codes) * count).reshape(len(codes), count).astype(np.float64))
 
 
+def count_gradient(codes: NDArray[np.uint8], k: int, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Derivative of ``sum(weights * features)`` by every letter.
+
+    A k-mer's count is the sum over its places of products of letters. By the letter b at position p its derivative is
+    the number of places that cover p and spell the k-mer once b stands there.
+
+    Args:
+        codes: uint8 [L].
+        k: k-mer length in bp.
+        weights: float64 [F].
+
+    Returns:
+        float64 [L, 4].
+    """
+    slope = weights / np.exp(features(codes[None], k)[0])  # of log(1 + count)
+    made, starts = np.zeros((len(codes), 4)), len(codes) - k + 1
+    columns = kmer_columns(k)
+    for place in range(k):
+        others = [other for other in range(k) if other != place]
+        numbers, known = np.zeros(starts, np.int64), np.ones(starts, bool)
+        for other in others:
+            letters = codes[other : other + starts]
+            numbers += np.minimum(letters, 3).astype(np.int64) * 4 ** (k - 1 - other)
+            known &= letters != UNKNOWN
+        every = columns[numbers[:, None] + np.arange(4) * 4 ** (k - 1 - place)]
+        made[place : place + starts] += np.where(known[:, None], slope[every], 0.0)
+    return made
+
+
 class Model(Adapter):
     """k-mer ridge, cross-fitted.
 
@@ -101,10 +130,21 @@ class Model(Adapter):
 
     def forward_gene(self, gene_id: str, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The prediction of the fold the gene was held out of; the mean of all folds for an unknown gene."""
+        return self._predict(codes, *self._equation(gene_id))
+
+    def input_gradient(self, gene_id: str, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See :meth:`pexbench.models.base.Adapter.input_gradient`."""
+        coefficient, _ = self._equation(gene_id)
+        checked = checked_codes(codes, self.card)
+        made = [count_gradient(row, self._k, coefficient) for row in checked]
+        return np.array(made, np.float32).reshape(*checked.shape, 4)
+
+    def _equation(self, gene_id: str) -> tuple[NDArray[np.float64], float]:
+        """Coefficients and intercept for a gene."""
         fold = self._fold.get(gene_id)
         if fold is None:
-            return self.forward(codes)
-        return self._predict(codes, self._coefficient[fold], float(self._intercept[fold]))
+            return self._coefficient.mean(axis=0), float(self._intercept.mean())
+        return self._coefficient[fold], float(self._intercept[fold])
 
     def _predict(
         self, codes: NDArray[np.uint8], coefficient: NDArray[np.float64], intercept: float

@@ -79,11 +79,13 @@ class Model(TorchAdapter):
     def _run(self, codes: Tensor) -> Tensor:
         """Codes uint8 [N, L] through every layer; sequences lie as [N, channels, steps] on the way. Gives [N]."""
         letters = torch.arange(4, dtype=torch.uint8, device=codes.device)
+        return self.from_letters((codes[:, None, :] == letters[None, :, None]).to(torch.float32))
+
+    def from_letters(self, letters: Tensor) -> Tensor:
+        """The network itself: letters [N, 4, L] to [N]; see :class:`pexbench.models.torch_model.TorchAdapter`."""
         values = {
-            self._network.sequence: (codes[:, None, :] == letters[None, :, None]).to(torch.float32),
-            self._network.features: torch.zeros(
-                len(codes), self._network.feature_count, dtype=torch.float32, device=codes.device
-            ),
+            self._network.sequence: letters,
+            self._network.features: letters.new_zeros(len(letters), self._network.feature_count),
         }
         for layer in self._network.layers:
             if layer.kind != "InputLayer":
