@@ -112,8 +112,7 @@ def effect_points(data: FigureData, model: str, gene_id: str, place: Place) -> p
     ``(effect / 2)^2 2 f (1 - f) / var``, f the ALT frequency among the associations: without linkage; NaN for variants
     that are too rare for the associations. Effects are of two copies, people's predictions means of two haplotypes.
 
-    ``driver`` marks the driver variants: the column ``driver`` (rank) where the run gives it, else as many of the
-    largest contributions as the run counts drivers.
+    ``driver`` marks the driver variants where the run names them (column ``driver``: their rank).
 
     Returns:
         :data:`EFFECT_COLUMNS`, sorted by position.
@@ -123,16 +122,12 @@ def effect_points(data: FigureData, model: str, gene_id: str, place: Place) -> p
         return pd.DataFrame(columns=list(EFFECT_COLUMNS))
     effect = table["effect"].astype(np.float64)
     if "share" in table and table["share"].notna().any():
-        contribution = table["share"].astype(np.float64)
+        # The lead variant has a row even where the window does not reach it.
+        contribution = table["share"].astype(np.float64).mask(table["share"].isna() & (effect == 0), 0.0)
     else:
         contribution = _alone(data, model, gene_id, table, effect)
     found = table[["variant", "pos"]].assign(x=place.kb(table["pos"]), effect=effect, contribution=contribution)
-    if "driver" in table:
-        found["driver"] = table["driver"].notna()
-    else:
-        count = drivers_of(data, model, gene_id)
-        order = contribution.fillna(-1.0).sort_values(ascending=False, kind="stable").index[: count or 0]
-        found["driver"] = found.index.isin(order) & (contribution.fillna(0) > 0)
+    found["driver"] = table["driver"].notna() if "driver" in table else False
     return found[list(EFFECT_COLUMNS)]
 
 
@@ -149,12 +144,6 @@ def _alone(
     own = (effect / 2) ** 2 * 2 * frequency * (1 - frequency) / variance
     # No effect contributes nothing, however rare the variant.
     return own.where(effect != 0, 0.0)
-
-
-def drivers_of(data: FigureData, model: str, gene_id: str) -> int | None:
-    """How many driver variants the run counts for a gene; None where it does not say."""
-    value = fact_of(data, model, gene_id, "n_drivers")
-    return int(value) if value is not None else None
 
 
 def fact_of(data: FigureData, model: str, gene_id: str, column: str) -> float | None:
