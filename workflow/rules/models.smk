@@ -107,23 +107,23 @@ def adapter_options(model):
     ]
 
 
-def inference_options(model):
+def inference_options(model, sampled=True):
     """Method and precision of a model, with what measures a faster precision; only PyTorch models have one."""
     given = config["inference"]
     precision = given["precision"] if environment(model) == "torch" else "float32"
     sample = (
         f" --sample {given['sampled_haplotypes']} --seed {config['seed']}"
-        if precision != "float32"
+        if sampled and precision != "float32"
         else ""
     )
     return f"--method {given['method']} --precision {precision}{sample}"
 
 
-def model_digest(model):
-    """Digest of all code that a model's predictions depend on."""
+def model_digest(model, stage="predict"):
+    """Digest of all code that a model's predictions, or another stage of its, depend on."""
     card = CARDS[model]
     return digest(
-        [*code_files(card, MODELS[model]["implementation"]), *code.files("predict")]
+        [*code_files(card, MODELS[model]["implementation"]), *code.files(stage)]
     )
 
 

@@ -162,6 +162,20 @@ class Scores(Strict):
     )
 
 
+class VariantEffects(Strict):
+    """Each variant alone on the reference sequence, predicted by every network."""
+
+    genes: Literal["strongest", "all", "none"] | list[str] = Field(
+        "strongest",
+        description="Genes that get every variant of a model's window, and with them additivity and driver variants: the "
+        "one with the strongest association, all, or ids and symbols. Every other gene gets its lead variant. none: no "
+        "variant effects at all.",
+    )
+    gradient: bool = Field(
+        True, description="Also gradient x input, where the model gives it: one pass back through it per gene."
+    )
+
+
 class Inference(Strict):
     """How predictions are computed. ``method`` and ``precision`` change numbers; the rest changes speed alone."""
 
@@ -224,4 +238,7 @@ class Settings(Strict):
     control_model: str | None = Field(None, description="The model behind the controls (default: the first).")
     elastic_net: ElasticNet = Field(default_factory=ElasticNet, description="Settings of the baselines.")
     scores: Scores = Field(default_factory=Scores, description="Settings of the scores.")
+    variant_effects: VariantEffects = Field(
+        default_factory=VariantEffects, description="Single variants, their sums, and the direction of lead variants."
+    )
     inference: Inference = Field(default_factory=Inference, description="How predictions are computed.")

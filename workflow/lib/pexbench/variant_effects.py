@@ -106,8 +106,8 @@ def choose(genes: pd.DataFrame, associations: pd.DataFrame, wanted: str | Sequen
         {
             "gene_id": personal,
             "scope": ["all" if gene_id in chosen else "lead" for gene_id in personal],
-            "lead_variant": known["lead_variant"].fillna("").tolist(),
-            "note": known["note"].fillna("").tolist(),
+            "lead_variant": known["lead_variant"].tolist(),
+            "note": known["note"].where(known["lead_variant"] == "", "").tolist(),
         },
         columns=list(CHOSEN_COLUMNS),
     )

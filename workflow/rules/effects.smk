@@ -1,0 +1,186 @@
+# Each variant alone on the reference, by every network: effects, their sums, their direction.
+
+EFFECTS = config["variant_effects"]
+#: Networks with variant effects; tables of predictions have no sequence to change.
+EXPLAINED = [] if EFFECTS["genes"] == "none" else NETWORKS
+
+
+def combined(model):
+    """How a person's prediction is made from two, which decides the scale of effects."""
+    return MODELS[model]["combine_haplotypes"]
+
+
+if EXPLAINED:
+
+    # Fails on a gene that the run does not have before any model is loaded.
+    rule choose_variants:
+        input:
+            genes="<inputs>/genes.tsv",
+            associations="<run>/associations.tsv",
+        output:
+            "<run>/variant_effects/chosen.tsv",
+        log:
+            "<logs>/choose_variants.log",
+        localrule: True
+        conda:
+            "../../envs/base.yaml"
+        params:
+            wanted=EFFECTS["genes"],
+            code=digest(code.files("variant_effects")),
+        shell:
+            "pexbench base --log {log} choose_variants --genes {input.genes} --associations {input.associations} "
+            "--wanted {params.wanted:q} --output {output}"
+
+    rule additivity:
+        input:
+            chosen="<run>/variant_effects/chosen.tsv",
+            effects="<run>/variant_effects/{model}/{shard}.parquet",
+            people="<run>/predictions/{model}/{shard}.parquet",
+            reference="<run>/predictions/{model}/{shard}.reference.tsv",
+            bcf="<run>/variants/{shard}.bcf",
+            index="<run>/variants/{shard}.bcf.csi",
+            genes="<inputs>/genes.tsv",
+            samples="<inputs>/samples.tsv",
+        output:
+            genes="<run>/variant_effects/{model}/{shard}.genes.tsv",
+            drivers="<run>/variant_effects/{model}/{shard}.drivers.tsv",
+        log:
+            "<logs>/additivity/{model}/{shard}.log",
+        wildcard_constraints:
+            model="|".join(EXPLAINED),
+        conda:
+            "../../envs/base.yaml"
+        resources:
+            runtime=growing(10, 1),
+        params:
+            card=lambda wildcards: MODELS[wildcards.model]["card"],
+            options=lambda wildcards: options_of(wildcards.model),
+            combine=lambda wildcards: combined(wildcards.model),
+            only=shard_genes,
+            flank=config["variants"]["flank"],
+            genotyping=GENOTYPE_OPTIONS,
+            code=digest(code.files("variant_sums")),
+        shell:
+            "pexbench base --log {log} additivity --model {wildcards.model} --card {params.card} "
+            "--options {params.options:q} --chosen {input.chosen} --effects {input.effects} --people {input.people} "
+            "--reference {input.reference} --bcf {input.bcf} --genes {input.genes} --only {params.only} "
+            "--samples {input.samples} --flank {params.flank} {params.genotyping} --combine {params.combine} "
+            "--output {output.genes} --output-drivers {output.drivers}"
+
+    rule direction:
+        input:
+            genes=expand("<run>/variant_effects/{model}.genes.tsv", model=EXPLAINED),
+            associations="<run>/associations.tsv",
+        output:
+            table=report(
+                "<run>/direction.tsv",
+                category="Scores",
+                caption="../report/direction.rst",
+            ),
+            summary=report(
+                "<run>/direction_summary.tsv",
+                category="Scores",
+                caption="../report/direction.rst",
+            ),
+        log:
+            "<logs>/direction.log",
+        localrule: True
+        conda:
+            "../../envs/base.yaml"
+        params:
+            models=EXPLAINED,
+            errors=[
+                f"{model}={CARDS[model].numerical_error}"
+                for model in EXPLAINED
+                if getattr(CARDS[model], "numerical_error", None)
+            ],
+            combine=[f"{model}={combined(model)}" for model in EXPLAINED],
+            code=digest(code.files("direction")),
+        shell:
+            "pexbench base --log {log} direction --models {params.models} --genes {input.genes} "
+            "--associations {input.associations} --errors {params.errors} --combine {params.combine} "
+            "--output {output.table} --output-summary {output.summary}"
+
+
+for model in EXPLAINED:
+
+    rule:
+        name:
+            f"variant_effects_{model}"
+        input:
+            **weight_files(model),
+            **checked_environment(model),
+            chosen="<run>/variant_effects/chosen.tsv",
+            bcf="<run>/variants/{shard}.bcf",
+            index="<run>/variants/{shard}.bcf.csi",
+            checked="<run>/haplotype_checks/{shard}.json",
+            reference=REFERENCE,
+            genes="<inputs>/genes.tsv",
+            samples="<inputs>/samples.tsv",
+        output:
+            f"<run>/variant_effects/{model}/{{shard}}.parquet",
+        log:
+            f"<logs>/variant_effects/{model}/{{shard}}.log",
+        benchmark:
+            f"<benchmarks>/variant_effects/{model}/{{shard}}.tsv"
+        conda:
+            f"../../envs/{environment(model)}.yaml"
+        resources:
+            mem_mb=growing(CARDS[model].memory_mb),
+            runtime=growing(10, CARDS[model].minutes_per_gene),
+            gpu_jobs=int(wants_gpu(model)),
+            batch_size=config["inference"]["batch_size"] or 0,
+            device=config["inference"]["device"],
+        params:
+            environment=environment(model),
+            model=adapter_options(model),
+            how=inference_options(model, sampled=False),
+            combine=combined(model),
+            gradient="" if EFFECTS["gradient"] else "--no-gradient",
+            only=shard_genes,
+            genotyping=GENOTYPE_OPTIONS,
+            code=model_digest(model, "variant_effects"),
+        shell:
+            "pexbench {params.environment} --log {log} variant_effects {params.model:q} {params.how} "
+            "--chosen {input.chosen} --bcf {input.bcf} --reference {input.reference} --genes {input.genes} "
+            "--only {params.only} --samples {input.samples} {params.genotyping} --device {resources.device} "
+            "--batch-size {resources.batch_size} --combine {params.combine} {params.gradient} --output {output}"
+
+    rule:
+        name:
+            f"gather_variant_effects_{model}"
+        input:
+            effects=per_shard(f"<run>/variant_effects/{model}/{{shard}}.parquet"),
+            genes=per_shard(f"<run>/variant_effects/{model}/{{shard}}.genes.tsv"),
+            drivers=per_shard(f"<run>/variant_effects/{model}/{{shard}}.drivers.tsv"),
+        output:
+            effects=f"<run>/variant_effects/{model}.parquet",
+            genes=report(
+                f"<run>/variant_effects/{model}.genes.tsv",
+                category="Variant effects",
+                caption="../report/variant_effects.rst",
+            ),
+            drivers=report(
+                f"<run>/variant_effects/{model}.drivers.tsv",
+                category="Variant effects",
+                caption="../report/drivers.rst",
+            ),
+        log:
+            f"<logs>/gather_variant_effects/{model}.log",
+        localrule: True
+        conda:
+            "../../envs/base.yaml"
+        shell:
+            "pexbench base --log {log} gather_variant_effects --effects {input.effects} --genes {input.genes} "
+            "--drivers {input.drivers} --output {output.effects} --output-genes {output.genes} "
+            "--output-drivers {output.drivers}"
+
+
+rule variant_effects:
+    input:
+        expand(
+            "<run>/variant_effects/{model}.{kind}",
+            model=EXPLAINED,
+            kind=["parquet", "genes.tsv", "drivers.tsv"],
+        ),
+        ["<run>/direction.tsv", "<run>/direction_summary.tsv"] if EXPLAINED else [],
