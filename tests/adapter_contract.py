@@ -90,6 +90,30 @@ def exercise_haplotypes(adapter: Adapter, given: Sequences) -> dict[str, np.ndar
     return made
 
 
+def exercise_effects(adapter: Adapter, given: Sequences) -> dict[str, np.ndarray]:
+    """Each site's letter alone on the reference, both ways, and the gradient (empty where the model gives none)."""
+    from pexbench.incremental import from_letters
+
+    sites = np.arange(len(given.positions))
+    before = given.reference[given.positions]
+    letters = np.tile(before, (len(sites), 1))
+    letters[sites, sites] = (before + 1) % 4
+    alone, rows = from_letters(given.reference, given.positions, letters, given.others[:0])
+    plain = np.concatenate([adapter.predict_gene(GENE, alone.codes(np.array([row]))) for row in range(len(alone))])
+    made = {"effects": adapter.predict_haplotypes(GENE, alone), "effects_plain": plain}
+    slopes = adapter.input_gradient(GENE, given.reference[None])
+    made["first_order"] = np.empty(0)
+    if slopes is not None:
+        assert slopes.shape == (1, given.length, 4)
+        assert slopes.dtype == np.float32
+        places = given.positions
+        made["first_order"] = slopes[0, places, (before + 1) % 4] - slopes[0, places, before]
+    made["effects"], made["effects_plain"] = (
+        values.astype(np.float64)[[0, *rows]] for values in (made["effects"], plain)
+    )
+    return made
+
+
 def exercise(
     model: str,
     implementation: str,
@@ -133,6 +157,7 @@ def exercise(
     }
     gene = haplotypes(codes.shape[1])
     results |= exercise_haplotypes(adapter, gene)
+    results |= exercise_effects(adapter, gene)
     five = given[:2].copy()
     five[1, 7] = 5
     misuses = {

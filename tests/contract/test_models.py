@@ -206,6 +206,26 @@ class TestContract:
         else:
             np.testing.assert_allclose(found[here], wanted[here], rtol=0, atol=1e-6)
 
+    def test_effects_of_single_variants_are_the_same_both_ways(self, outcome, model: str, implementation: str) -> None:
+        """As exact as the predictions that they are differences of."""
+        made = outcome(model, implementation)
+        fast, plain = made["effects"], made["effects_plain"]
+        rounding = ROUNDING * np.abs(plain).max() if made["shares"] else 1e-6
+        np.testing.assert_allclose(fast, plain, rtol=0, atol=rounding)
+        np.testing.assert_allclose(fast[1:] - fast[0], plain[1:] - plain[0], rtol=0, atol=2 * rounding)
+        assert np.ptp(plain) > 0
+
+    def test_the_gradient_is_a_first_guess_of_single_variants(self, outcome, model: str, implementation: str) -> None:
+        """One number per site; where a variant changes nothing, because the model does not read it, it is 0."""
+        made = outcome(model, implementation)
+        guess, effects = made["first_order"], made["effects_plain"][1:] - made["effects_plain"][0]
+        environment = find_model(model).implementations[implementation].environment
+        assert (len(guess) > 0) == (environment == "torch" or model == "kmer_ridge")
+        if len(guess):
+            assert guess.shape == effects.shape
+            assert np.isfinite(guess).all()
+            assert np.corrcoef(guess, effects)[0, 1] > 0.3
+
     def test_the_input_is_left_alone(self, outcome, model: str, implementation: str) -> None:
         after = outcome(model, implementation)["codes_after"]
         assert np.array_equal(after, adapter_contract.sequences(after.shape[1]))

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -21,6 +23,7 @@ SHARED = {
     "provenance": 1,
     **{f"figure_{name}": 1 for name in submodules("figures", having="FIGURE")},
     "gather_performance": 1,
+    "direction": 1,
 }
 
 
@@ -69,7 +72,7 @@ def test_a_models_target_runs_its_rules_and_scores_and_nothing_else(tmp_path: Pa
     assert foreign == []
     assert jobs["predict_gc_content"] == 4
     assert jobs["score_model"] == 1
-    assert not {"control", "summarise"} & set(jobs)
+    assert not {"control", "summarise", "variant_effects_gc_content", "associate"} & set(jobs)
 
 
 def test_a_second_run_has_nothing_to_do(finished: Clone) -> None:
@@ -79,8 +82,8 @@ def test_a_second_run_has_nothing_to_do(finished: Clone) -> None:
 def test_a_changed_adapter_reruns_only_its_model(finished: Clone) -> None:
     with changed(finished.folder / "gc_content" / "adapter.py", "\n# changed\n"):
         jobs = finished.planned()
-    assert jobs.pop("predict_gc_content") == 4
-    assert jobs.pop("gather_predictions_gc_content") == 1
+    assert jobs.pop("predict_gc_content") == jobs.pop("variant_effects_gc_content") == jobs.pop("additivity") == 4
+    assert jobs.pop("gather_predictions_gc_content") == jobs.pop("gather_variant_effects_gc_content") == 1
     assert jobs.pop("score_model") == 1
     assert set(jobs) <= set(SHARED)
 
@@ -110,6 +113,7 @@ def test_the_plain_path_is_computed_anew_and_a_precision_that_no_model_has_rerun
     with reconfigured(finished, inference={"method": "plain"}):
         jobs = finished.planned()
     assert (jobs["predict_gc_content"], jobs["predict_kmer_ridge"]) == (4, 4)
+    assert (jobs["variant_effects_gc_content"], jobs["variant_effects_kmer_ridge"]) == (4, 4)
     assert not {"train_elastic_net", "check_inputs", "subset_variants"} & set(jobs)
     with reconfigured(finished, inference={"precision": "bf16"}):
         assert finished.planned() == {"provenance": 1}
@@ -120,6 +124,39 @@ def test_a_scientific_setting_reruns_what_it_changes(finished: Clone) -> None:
         jobs = finished.planned()
     assert jobs["train_elastic_net"] == 4
     assert "predict_gc_content" not in jobs
+
+
+def test_variant_effects_are_of_the_genes_that_are_asked_for_or_switched_off(finished: Clone) -> None:
+    with reconfigured(finished, variant_effects={"genes": "none"}):
+        assert set(finished.planned()) <= {"provenance"}
+    with reconfigured(finished, variant_effects={"genes": ["SIMG0003", "SIMG0007"]}):
+        jobs = finished.planned("variant_effects")
+    assert jobs.pop("choose_variants") == 1
+    for model in ("gc_content", "kmer_ridge"):
+        assert jobs.pop(f"variant_effects_{model}") == 4
+        assert jobs.pop(f"gather_variant_effects_{model}") == 1
+    assert jobs.pop("additivity") == 8
+    assert set(jobs) <= {"direction", "variant_effects"}
+
+
+def test_variant_effects_of_a_finished_run_add_up(finished: Clone) -> None:
+    """GC content is linear in the letters: effects are known, and their sum is the whole."""
+    top = finished.folder / "results" / "test" / "variant_effects"
+    genes = pd.read_csv(top / "gc_content.genes.tsv", sep="\t")
+    chosen = pd.read_csv(top / "chosen.tsv", sep="\t")
+    found = pd.read_csv(top.parent / "associations.tsv", sep="\t")
+    assert chosen.loc[chosen["scope"] == "all", "gene_id"].tolist() == [found.loc[found["p"].idxmin(), "gene_id"]]
+    assert genes["gene_id"].tolist() == chosen["gene_id"].tolist()
+    effects = pd.read_parquet(top / "gc_content.parquet")
+    gained = effects["alt"].isin(["C", "G"]).astype(int) - effects["ref"].isin(["C", "G"]).astype(int)
+    outside = set(genes.loc[genes["note"].fillna("").str.contains("outside"), "lead_variant"])
+    inside = ~effects["variant"].isin(outside)
+    np.testing.assert_allclose(effects["effect"][inside], gained[inside] / 600, rtol=0, atol=1e-7)
+    assert (effects["effect"][~inside] == 0).all()
+    whole = genes[genes["scope"] == "all"].dropna(subset="additivity_r2")
+    np.testing.assert_allclose(whole["additivity_r2"], 1, atol=1e-5)
+    summary = pd.read_csv(top.parent / "direction_summary.tsv", sep="\t")
+    assert summary["model"].unique().tolist() == ["kmer_ridge", "gc_content"]
 
 
 def test_adding_a_model_reruns_no_other_model(finished: Clone) -> None:
@@ -139,7 +176,7 @@ def test_deleting_one_shard_rebuilds_it_and_what_hangs_on_it(finished: Clone) ->
         jobs = finished.planned("all", str(path.relative_to(finished.folder)))
     finally:
         kept.rename(path)
-    assert jobs.pop("predict_gc_content") == 1
-    assert jobs.pop("gather_predictions_gc_content") == 1
+    assert jobs.pop("predict_gc_content") == jobs.pop("additivity") == 1
+    assert jobs.pop("gather_predictions_gc_content") == jobs.pop("gather_variant_effects_gc_content") == 1
     assert jobs.pop("score_model") == 1
     assert set(jobs) <= set(SHARED)

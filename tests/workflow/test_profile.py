@@ -60,7 +60,7 @@ def test_every_line_is_explained() -> None:
 def test_only_jobs_that_want_a_gpu_go_to_its_partition(tmp_path: Path) -> None:
     found = resources(make_cluster_clone(tmp_path / "clone"))
     wanting = {rule for rule, asked in found.items() if asked["slurm_partition"] == "gpu"}
-    assert wanting == {"predict_gc_content", "check_environment_base"}
+    assert wanting == {"predict_gc_content", "variant_effects_gc_content", "check_environment_base"}
     assert {rule for rule, asked in found.items() if asked.get("gpu") == "1"} == wanting
     assert {rule for rule, asked in found.items() if asked.get("gpu_jobs") == "1"} == wanting
     assert found["predict_kmer_ridge"]["slurm_partition"] == "cpu"
@@ -103,9 +103,11 @@ def test_no_slurm_keys_in_rules() -> None:
 def test_one_model_again_reruns_nothing_else(finished: Clone) -> None:
     jobs = finished.planned("--profile", "slurm", "--forcerun", "predict_gc_content")
     assert jobs.pop("predict_gc_content") == 4
-    assert jobs.pop("gather_predictions_gc_content") == 1
+    assert jobs.pop("gather_predictions_gc_content") == jobs.pop("gather_variant_effects_gc_content") == 1
     assert jobs.pop("score_model") == 1
+    assert jobs.pop("additivity") == 4  # compares with the predictions; the effects stay
     assert set(jobs) <= {
+        "direction",
         "summarise",
         "provenance",
         *(f"figure_{name}" for name in submodules("figures", having="FIGURE")),
