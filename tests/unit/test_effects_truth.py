@@ -125,8 +125,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     effects = shard_effects(adapter, genes, *settings)
     rule = adapter.card.window_rule()
     tables = (predicted.people, predicted.reference, genotyping, rule, FLANK, "mean", "truth")
-    sums, drivers = shard_sums(genes, chosen, effects, *tables)
-    wrong, _ = shard_sums(genes, chosen, shard_effects(loaded(-1), genes, *settings), *tables)
+    sums, drivers, _ = shard_sums(genes, chosen, effects, *tables)
+    wrong, *_ = shard_sums(genes, chosen, shard_effects(loaded(-1), genes, *settings), *tables)
     slopes = [own[np.abs(own).argmax()] if len(own) else np.nan for own in sizes.values()]
     associations = pd.DataFrame({"gene_id": list(sizes), "slope": slopes, "p": 0.0, "p_bonferroni": 0.0})
     genetic = pd.read_parquet(folder / "truth_genetic.parquet").set_index(["gene_id", "sample"])["genetic"]

@@ -218,7 +218,7 @@ def test_sums_are_the_whole_for_an_additive_model(made: Made) -> None:
     effects = shard_effects(made.adapter, GENES, chosen, made.reference, genotyping, How(), "mean")
     settings = (made.reference, genotyping, card.window_rule(), 3000, "mean", "linear")
     mixed = people.sample(frac=1, random_state=1)  # people are matched by name
-    table, drivers = shard_sums(GENES, chosen, effects, mixed, reference, *settings[1:])
+    table, drivers, shares = shard_sums(GENES, chosen, effects, mixed, reference, *settings[1:])
     np.testing.assert_allclose(table["additivity_r2"], 1, atol=1e-8)
     np.testing.assert_allclose(table["additivity_slope"], 1, atol=1e-4)
     assert table["note"].tolist() == ["", f"few people; {OUTSIDE}"]
@@ -234,6 +234,18 @@ def test_sums_are_the_whole_for_an_additive_model(made: Made) -> None:
     variants, copies = carried_variants(read_genotypes(store, "22", 0, LENGTH, PEOPLE))
     by_name = dict(zip((variant.name for variant in variants), copies.T, strict=True))
     partial = sum(by_name[row.variant] * row.effect / 2 for row in own.itertuples())
+    mine = shares[shares["gene_id"] == "G1"].set_index("variant")
+    effect = effects[effects["gene_id"] == "G1"].set_index("variant")["effect"][mine.index]
+    assert len(mine) == table["n_variants"].tolist()[0]
+    np.testing.assert_allclose(
+        mine["share"],
+        [
+            np.cov(by_name[name] * effect[name] / 2, whole.loc[PEOPLE], ddof=0)[0, 1] / np.var(whole)
+            for name in mine.index
+        ],
+        atol=1e-4,
+    )
+    assert mine["driver"].dropna().sort_values().index.tolist() == own["variant"].tolist()
     left = np.var(whole.loc[PEOPLE].to_numpy() - partial) / np.var(whole)
     assert 1 - left == pytest.approx(own["cumulative"].iloc[-1], abs=1e-4)
     assert 1 - left >= 0.95

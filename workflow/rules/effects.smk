@@ -44,6 +44,7 @@ if EXPLAINED:
         output:
             genes="<run>/variant_effects/{model}/{shard}.genes.tsv",
             drivers="<run>/variant_effects/{model}/{shard}.drivers.tsv",
+            shares="<run>/variant_effects/{model}/{shard}.shares.parquet",
         log:
             "<logs>/additivity/{model}/{shard}.log",
         wildcard_constraints:
@@ -65,7 +66,7 @@ if EXPLAINED:
             "--options {params.options:q} --chosen {input.chosen} --effects {input.effects} --people {input.people} "
             "--reference {input.reference} --bcf {input.bcf} --genes {input.genes} --only {params.only} "
             "--samples {input.samples} --flank {params.flank} {params.genotyping} --combine {params.combine} "
-            "--output {output.genes} --output-drivers {output.drivers}"
+            "--output {output.genes} --output-drivers {output.drivers} --output-shares {output.shares}"
 
     rule direction:
         input:
@@ -151,6 +152,7 @@ for model in EXPLAINED:
             f"gather_variant_effects_{model}"
         input:
             effects=per_shard(f"<run>/variant_effects/{model}/{{shard}}.parquet"),
+            shares=per_shard(f"<run>/variant_effects/{model}/{{shard}}.shares.parquet"),
             genes=per_shard(f"<run>/variant_effects/{model}/{{shard}}.genes.tsv"),
             drivers=per_shard(f"<run>/variant_effects/{model}/{{shard}}.drivers.tsv"),
         output:
@@ -171,8 +173,8 @@ for model in EXPLAINED:
         conda:
             "../../envs/base.yaml"
         shell:
-            "pexbench base --log {log} gather_variant_effects --effects {input.effects} --genes {input.genes} "
-            "--drivers {input.drivers} --output {output.effects} --output-genes {output.genes} "
+            "pexbench base --log {log} gather_variant_effects --effects {input.effects} --shares {input.shares} "
+            "--genes {input.genes} --drivers {input.drivers} --output {output.effects} --output-genes {output.genes} "
             "--output-drivers {output.drivers}"
 
 

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 #: Share of the sum's variance that driver variants give together.
 ENOUGH = 0.95
+#: Of every variant that a gene's sum has: its share of the sum's variance, its rank among the drivers (NaN: none).
+SHARE_COLUMNS = ("gene_id", "variant", "share", "driver")
 DRIVER_COLUMNS = ("gene_id", "rank", "variant", "effect", "share", "cumulative")
 
 
@@ -126,4 +128,25 @@ def driver_table(gene_id: str, variants: Sequence[str], effects: Floats, parts: 
             "cumulative": np.array(given),
         },
         columns=list(DRIVER_COLUMNS),
+    )
+
+
+def share_table(gene_id: str, variants: Sequence[str], parts: Floats, chosen: pd.DataFrame) -> pd.DataFrame:
+    """:data:`SHARE_COLUMNS` of one gene's variants, in their order.
+
+    Args:
+        gene_id: the gene.
+        variants: M names.
+        parts: float64 [S, M], see :func:`parts_of`.
+        chosen: the gene's :func:`driver_table`.
+    """
+    rank = dict(zip(chosen["variant"], chosen["rank"], strict=True))
+    return pd.DataFrame(
+        {
+            "gene_id": np.full(len(variants), gene_id, object),
+            "variant": np.array(list(variants), object),
+            "share": shares(parts),
+            "driver": np.array([rank.get(variant, np.nan) for variant in variants], np.float64),
+        },
+        columns=list(SHARE_COLUMNS),
     )

@@ -9,7 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pexbench.additivity import DRIVER_COLUMNS, Additivity, compare, driver_table, parts_of
+from pexbench.additivity import (
+    DRIVER_COLUMNS,
+    SHARE_COLUMNS,
+    Additivity,
+    compare,
+    driver_table,
+    parts_of,
+    share_table,
+)
 from pexbench.errors import InputError, listing
 from pexbench.genes import Gene
 from pexbench.genotypes import read_genotypes
@@ -40,7 +48,7 @@ def shard_sums(
     flank: int,
     combine: str,
     model: str,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """What single effects say of each gene of a shard.
 
     Args:
@@ -56,7 +64,7 @@ def shard_sums(
         model: named in errors.
 
     Returns:
-        :data:`GENE_COLUMNS` and ``additivity.DRIVER_COLUMNS``.
+        :data:`GENE_COLUMNS`, ``additivity.DRIVER_COLUMNS`` and ``additivity.SHARE_COLUMNS``.
 
     Raises:
         InputError: effects and genotypes are not of the same variants.
@@ -65,6 +73,7 @@ def shard_sums(
     known = dict(zip(reference["gene_id"], reference["prediction"], strict=True))
     rows: list[tuple[object, ...]] = []
     drivers = [pd.DataFrame(columns=list(DRIVER_COLUMNS))]
+    shares = [pd.DataFrame(columns=list(SHARE_COLUMNS)).astype({"share": float, "driver": float})]
     for gene in genes:
         if gene.gene_id not in facts:
             continue
@@ -91,6 +100,7 @@ def shard_sums(
             parts = parts_of(values, dosages)
             fit = compare(parts.sum(axis=1), whole)
             drivers.append(driver_table(gene.gene_id, names, values, parts))
+            shares.append(share_table(gene.gene_id, names, parts, drivers[-1]))
             n_drivers = len(drivers[-1])
             if n_drivers == 0:
                 notes.append("the sum of effects is the same for everyone")
@@ -102,7 +112,8 @@ def shard_sums(
         )
     table = pd.DataFrame(rows, columns=list(GENE_COLUMNS))
     table["n_drivers"] = table["n_drivers"].astype("Int64")
-    return table, pd.concat([one for one in drivers if len(one)] or drivers, ignore_index=True)
+    together = [pd.concat([one for one in some if len(one)] or some, ignore_index=True) for some in (drivers, shares)]
+    return table, together[0], together[1]
 
 
 def _of_lead(own: pd.DataFrame, lead: str, model: str) -> tuple[float, float]:

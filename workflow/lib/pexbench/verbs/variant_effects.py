@@ -62,7 +62,7 @@ def additivity(arguments: argparse.Namespace) -> None:
     from pexbench.variant_sums import shard_sums
 
     genes, _, samples = common.shard_genes(arguments)
-    table, drivers = shard_sums(
+    table, drivers, shares = shard_sums(
         genes,
         read_table(arguments.chosen),
         pd.read_parquet(arguments.effects),
@@ -75,18 +75,22 @@ def additivity(arguments: argparse.Namespace) -> None:
         arguments.model,
     )
     write_table(drivers, arguments.output_drivers)
+    write_table(shares, arguments.output_shares)
     write_table(table, arguments.output)
 
 
 def gather_variant_effects(arguments: argparse.Namespace) -> None:
-    """Put the variant effects of all shards of one model together."""
+    """Put the variant effects of all shards of one model together, with each variant's share of the sum's spread."""
     import pandas as pd
 
     from pexbench.files import read_table, write_table
 
-    tables = [pd.read_parquet(path) for path in arguments.effects]
     # A shard without any variant has columns without a type.
-    write_table(pd.concat([one for one in tables if len(one)] or tables, ignore_index=True), arguments.output)
+    effects, shares = (
+        pd.concat([one for one in tables if len(one)] or tables, ignore_index=True)
+        for tables in ([pd.read_parquet(path) for path in paths] for paths in (arguments.effects, arguments.shares))
+    )
+    write_table(effects.merge(shares, on=["gene_id", "variant"], how="left", validate="1:1"), arguments.output)
     for paths, output in ((arguments.genes, arguments.output_genes), (arguments.drivers, arguments.output_drivers)):
         write_table(pd.concat([read_table(path) for path in paths], ignore_index=True), output)
 
@@ -150,9 +154,10 @@ def add(parsers: Any) -> None:
     _add_combine(parser)
     parser.add_argument("--output", type=Path, required=True, help="table, one row per gene")
     parser.add_argument("--output-drivers", type=Path, required=True, help="table, driver variants")
+    parser.add_argument("--output-shares", type=Path, required=True, help="share of the spread, all variants, Parquet")
 
     parser = common.verb(parsers, gather_variant_effects)
-    for name in ("--effects", "--genes", "--drivers"):
+    for name in ("--effects", "--shares", "--genes", "--drivers"):
         parser.add_argument(name, type=Path, nargs="+", required=True)
     for name in ("--output", "--output-genes", "--output-drivers"):
         parser.add_argument(name, type=Path, required=True)
