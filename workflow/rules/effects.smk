@@ -44,7 +44,7 @@ if EXPLAINED:
         output:
             genes="<run>/variant_effects/{model}/{shard}.genes.tsv",
             drivers="<run>/variant_effects/{model}/{shard}.drivers.tsv",
-            shares="<run>/variant_effects/{model}/{shard}.shares.parquet",
+            shares="<run>/variant_effects/{model}/{shard}.shares.tsv",
         log:
             "<logs>/additivity/{model}/{shard}.log",
         wildcard_constraints:
@@ -152,7 +152,7 @@ for model in EXPLAINED:
             f"gather_variant_effects_{model}"
         input:
             effects=per_shard(f"<run>/variant_effects/{model}/{{shard}}.parquet"),
-            shares=per_shard(f"<run>/variant_effects/{model}/{{shard}}.shares.parquet"),
+            shares=per_shard(f"<run>/variant_effects/{model}/{{shard}}.shares.tsv"),
             genes=per_shard(f"<run>/variant_effects/{model}/{{shard}}.genes.tsv"),
             drivers=per_shard(f"<run>/variant_effects/{model}/{{shard}}.drivers.tsv"),
         output:

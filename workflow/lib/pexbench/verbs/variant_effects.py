@@ -85,11 +85,10 @@ def gather_variant_effects(arguments: argparse.Namespace) -> None:
 
     from pexbench.files import read_table, write_table
 
+    tables = [pd.read_parquet(path) for path in arguments.effects]
     # A shard without any variant has columns without a type.
-    effects, shares = (
-        pd.concat([one for one in tables if len(one)] or tables, ignore_index=True)
-        for tables in ([pd.read_parquet(path) for path in paths] for paths in (arguments.effects, arguments.shares))
-    )
+    effects = pd.concat([one for one in tables if len(one)] or tables, ignore_index=True)
+    shares = pd.concat([read_table(path, share=float, driver=float) for path in arguments.shares], ignore_index=True)
     write_table(effects.merge(shares, on=["gene_id", "variant"], how="left", validate="1:1"), arguments.output)
     for paths, output in ((arguments.genes, arguments.output_genes), (arguments.drivers, arguments.output_drivers)):
         write_table(pd.concat([read_table(path) for path in paths], ignore_index=True), output)
@@ -154,7 +153,7 @@ def add(parsers: Any) -> None:
     _add_combine(parser)
     parser.add_argument("--output", type=Path, required=True, help="table, one row per gene")
     parser.add_argument("--output-drivers", type=Path, required=True, help="table, driver variants")
-    parser.add_argument("--output-shares", type=Path, required=True, help="share of the spread, all variants, Parquet")
+    parser.add_argument("--output-shares", type=Path, required=True, help="table, share of the spread, all variants")
 
     parser = common.verb(parsers, gather_variant_effects)
     for name in ("--effects", "--shares", "--genes", "--drivers"):
