@@ -2,7 +2,8 @@
 
     .venvs/base/bin/python benchmarks/full_size.py [FOLDER] [--genes N] [--people N] [--models N]
 
-Each verb runs as in the workflow, one after the other; time and greatest memory of each are printed, and their sum.
+Each verb runs as in the workflow, one after the other, on one thread; time and greatest memory of each are printed, and
+their sum: for the scores also divided by two, which is what two cores take.
 Expression has the shape of the real table: 23,722 genes x 462 people.
 """
 
@@ -31,7 +32,7 @@ def run(what: str, *arguments: object) -> tuple[float, float, float]:
     """
     started = time.monotonic()
     command = [sys.executable, "-m", "pexbench", *map(str, arguments)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow" / "lib")}
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow" / "lib"), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     said = process.stderr.read() if process.stderr else ""
     _, status, used = os.wait4(process.pid, 0)
@@ -65,7 +66,9 @@ def write_predictions(
                 "haplotype_2": values[:, :, 1].ravel(),
             }
         )
-        rows = zip(shard, levels, *([value] * len(shard) for value in (0.0, 1.0, 100, 300)), strict=True)
+        rows = zip(
+            shard, levels, *([value] * len(shard) for value in (0.0, 1.0, 100, 300, np.nan, np.nan)), strict=True
+        )
         tables.append(folder / model / f"{number:04d}.parquet")
         references.append(folder / model / f"{number:04d}.reference.tsv")
         write_table(table, tables[-1])
@@ -100,31 +103,47 @@ def measure(folder: Path, number_of_genes: int, number_of_people: int, number_of
                 f"{out}.reference.tsv",
             )
         )
+    measured_by = ["--samples", folder / "samples.tsv", "--expression", expression]
     measured = ["--individuals", expression, "--levels", expression, "--samples", folder / "samples.tsv"]
-    for model in models:
+    measured += ["--genes", folder / "genes.tsv"]
+    of_scores = []
+    tables, intervals, resampled = (
+        [folder / f"{model}{kind}" for model in models] for kind in (".tsv", ".intervals.tsv", ".resampled.parquet")
+    )
+    for model, *outputs in zip(models, tables, intervals, resampled, strict=True):
         out = folder / "predictions" / model
         arguments = ["--model", model, "--people", f"{out}.parquet", "--reference", f"{out}.reference.tsv", *measured]
-        scores = ["--output", folder / f"{model}.tsv", "--output-intervals", folder / f"{model}.intervals.tsv"]
-        used.append(run(f"score_model {model}", "score_model", *arguments, *scores))
-    scores, intervals = ([folder / f"{model}{kind}.tsv" for model in models] for kind in ("", ".intervals"))
-    used.append(
-        run(
-            "summarise", "summarise", "--scores", *scores, "--intervals", *intervals, "--output", folder / "summary.tsv"
-        )
-    )
+        for option, output in zip(("", "-intervals", "-resampled"), outputs, strict=True):
+            arguments += [f"--output{option}", output]
+        of_scores.append(run(f"score_model {model}", "score_model", *arguments))
+    scores = ["--scores", *tables]
+    predictions = [folder / "predictions" / f"{model}.parquet" for model in models]
+    arguments = ["--models", *models, *scores, "--resampled", *resampled, "--predictions", *predictions]
+    # The last model stands for the elastic net.
+    arguments += ["--individuals", expression, "--samples", folder / "samples.tsv", "--base", models[-1]]
+    arguments += ["--output", folder / "comparisons.tsv", "--output-added", folder / "added_value.tsv"]
+    of_scores.append(run("compare_models", "compare_models", *arguments))
+    arguments = [*scores, "--intervals", *intervals, "--output", folder / "summary.tsv"]
+    of_scores.append(run("summarise", "summarise", *arguments))
+    _say("scores, two jobs at a time", of_scores, 2)
+    used += of_scores
     from pexbench.figures import figures
 
     for figure in figures():
-        arguments = ["--figure", figure, "--models", *models, "--summary", folder / "summary.tsv", "--scores", *scores]
-        arguments += ["--predictions", *(folder / "predictions" / f"{model}.parquet" for model in models)]
-        arguments += ["--genes", folder / "genes.tsv", "--samples", folder / "samples.tsv", "--expression", expression]
+        arguments = ["--figure", figure, "--models", *models, "--summary", folder / "summary.tsv", *scores]
+        arguments += ["--predictions", *predictions, "--genes", folder / "genes.tsv", *measured_by]
         used.append(
             run(f"figure {figure}", "figure", *arguments, "--title", "full size", "--output", folder / "figures")
         )
-    seconds, worked, memory = (
-        add(values) for add, values in zip((sum, sum, max), zip(*used, strict=True), strict=True)
+    _say("in all", used, 1)
+
+
+def _say(what: str, used: list[tuple[float, float, float]], jobs: int) -> None:
+    """Print sums of time, divided by the jobs that run at a time, and the greatest memory of a process."""
+    seconds, worked, memory = zip(*used, strict=True)
+    sys.stdout.write(
+        f"{what:36} {sum(seconds) / jobs:7.1f} s {sum(worked) / jobs:7.1f} s of a processor {max(memory):8,.0f} MB\n"
     )
-    sys.stdout.write(f"{'in all':36} {seconds:7.1f} s {worked:7.1f} s of a processor {memory:8,.0f} MB\n")
 
 
 def main() -> None:

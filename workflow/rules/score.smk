@@ -76,6 +76,40 @@ rule summarise:
         "--not-run {params.absent:q} --remarks {params.remarks:q} --output {output}"
 
 
+rule compare_models:
+    input:
+        scores=expand("<run>/scores/{scored}.tsv", scored=SCORED),
+        resampled=expand("<run>/scores/{scored}.resampled.parquet", scored=SCORED),
+        predictions=expand("<run>/predictions/{scored}.parquet", scored=SCORED),
+        individuals=EXPRESSION[0],
+        samples="<inputs>/samples.tsv",
+    output:
+        comparisons=report(
+            "<run>/comparisons.tsv",
+            category="Scores",
+            caption="../report/comparisons.rst",
+        ),
+        added="<run>/added_value.tsv",
+    log:
+        "<logs>/compare_models.log",
+    conda:
+        "../../envs/base.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    params:
+        models=SCORED,
+        base="--base elastic_net" if "elastic_net" in BASELINES else "",
+        folds=config["elastic_net"]["outer_folds"],
+        seed=config["seed"],
+        code=digest(code.files("scores", *code.submodules("scores"))),
+    shell:
+        "pexbench base --log {log} compare_models --models {params.models} --scores {input.scores} "
+        "--resampled {input.resampled} --predictions {input.predictions} --individuals {input.individuals} "
+        "--samples {input.samples} {params.base} --folds {params.folds} --seed {params.seed} "
+        "--output {output.comparisons} --output-added {output.added}"
+
+
 rule provenance:
     input:
         counts="<inputs>/inputs.json",
@@ -99,6 +133,7 @@ rule provenance:
 rule scores:
     input:
         rules.summarise.output,
+        rules.compare_models.output,
         rules.provenance.output,
         "<run>/haplotype_checks.json",
         rules.associations.input,

@@ -79,7 +79,7 @@ def two_way_draws(values: Floats, resampled: Float32, unit_weights: Float32, n_m
     return Draws(float(full.mean()), both, r.mean(axis=1), units, len(full), n_members)
 
 
-def interval(draws: Draws, level: float = 0.95) -> tuple[float, float]:
+def interval(draws: Draws, level: float = 0.95, bound: float = 1.0) -> tuple[float, float]:
     """Percentile interval of the pigeonhole draws, contracted to the variance of a two-way mean.
 
     Let a mean over U units and M members have variance a/M + b/U + e/(UM): members, units, and what is left. The
@@ -92,6 +92,7 @@ def interval(draws: Draws, level: float = 0.95) -> tuple[float, float]:
     Args:
         draws: from :func:`two_way_draws`; with one unit there is nothing to resample but members.
         level: confidence level.
+        bound: the greatest possible absolute value.
 
     Returns:
         Lower and upper end; NaN without units.
@@ -109,7 +110,7 @@ def interval(draws: Draws, level: float = 0.95) -> tuple[float, float]:
     tail = (1 - level) / 2
     centre = np.median(draws.both)
     low, high = np.quantile(draws.both, [tail, 1 - tail])
-    return float(max(-1, mean + (low - centre) * factor)), float(min(1, mean + (high - centre) * factor))
+    return float(max(-bound, mean + (low - centre) * factor)), float(min(bound, mean + (high - centre) * factor))
 
 
 def mean_intervals(

@@ -80,6 +80,57 @@ def summarise(arguments: argparse.Namespace) -> None:
         LOG.info("%s", sentence)
 
 
+def compare_models(arguments: argparse.Namespace) -> None:
+    """Models in pairs over the same genes, and what each adds to the elastic net."""
+    import pandas as pd
+
+    from pexbench.baselines.folds import outer_folds
+    from pexbench.cohort import read_expression, read_run_samples
+    from pexbench.files import write_table
+    from pexbench.scores import read_scores
+    from pexbench.scores.added_value import COLUMNS, TYPES, added_value
+    from pexbench.scores.compare import compare
+    from pexbench.scores.evaluate import read_resampled
+    from pexbench.scores.resample import Weights
+
+    models = dict(zip(arguments.models, zip(arguments.predictions, arguments.resampled, strict=True), strict=True))
+    resampled = {model: read_resampled(path) for model, (_, path) in models.items()}
+    added = {}
+    if arguments.base:
+        measured = read_expression(arguments.individuals)
+        people = sorted(name for name in read_run_samples(arguments.samples) if name in measured.columns)
+        resamples = next(iter(resampled.values())).shape[1]
+        folds = outer_folds(people, arguments.folds, arguments.seed)
+        weights = Weights({"people": people}, resamples, arguments.seed).of("people", people)
+        base = _people_by_gene(models[arguments.base][0]).reindex(columns=people)
+        for model, (path, _) in models.items():
+            if model == arguments.base:
+                continue
+            predicted = _people_by_gene(path).reindex(columns=people)
+            genes = sorted(set(base.index) & set(predicted.index) & set(measured.index))
+            y, e, m = (table.loc[genes, people].to_numpy("float64") for table in (measured, base, predicted))
+            added[model] = added_value(genes, y, e, m, folds, weights)
+    scores = pd.concat([read_scores(path) for path in arguments.scores], ignore_index=True)
+    table = compare(scores, resampled, added, arguments.base or "", arguments.seed)
+    for row in table.itertuples():
+        LOG.info(
+            "%s - %s, %s: %.3f [%.3f, %.3f], %d genes",
+            *(row.model_a, row.model_b, row.statistic, row.difference, row.lower, row.upper, row.n_genes),
+        )
+    empty = pd.DataFrame(columns=list(COLUMNS)).astype(TYPES)
+    parts = [found.table(model) for model, found in added.items()]
+    write_table(pd.concat(parts, ignore_index=True) if parts else empty, arguments.output_added)
+    write_table(table, arguments.output)
+
+
+def _people_by_gene(path: Path) -> pd.DataFrame:
+    """A table of predictions as genes x people."""
+    import pandas as pd
+
+    table = pd.read_parquet(path, columns=["gene_id", "sample", "prediction"])
+    return table.pivot(index="gene_id", columns="sample", values="prediction")
+
+
 def provenance(arguments: argparse.Namespace) -> None:
     """Write what the run was made from: settings, checksums of inputs and weights, versions."""
     from pexbench.files import write_json
@@ -153,6 +204,19 @@ def add(parsers: Any) -> None:
     parser.add_argument("--remarks", nargs="*", default=[], help="name=remark on a model")
     parser.add_argument("--not-run", nargs="*", default=[], help="name=why a model was left out")
     parser.add_argument("--output", type=Path, required=True)
+
+    parser = common.verb(parsers, compare_models)
+    parser.add_argument("--models", nargs="+", required=True, help="names, in the order of the files")
+    parser.add_argument("--scores", type=Path, nargs="+", required=True)
+    parser.add_argument("--resampled", type=Path, nargs="+", required=True, help="resampled scores, Parquet")
+    parser.add_argument("--predictions", type=Path, nargs="+", required=True)
+    parser.add_argument("--individuals", type=Path, required=True, help="expression, across individuals")
+    parser.add_argument("--samples", type=Path, required=True)
+    parser.add_argument("--base", help="the model that others may add to: the elastic net")
+    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--output", type=Path, required=True, help="comparisons")
+    parser.add_argument("--output-added", type=Path, required=True, help="added value, per model and gene")
 
     parser = common.verb(parsers, provenance)
     parser.add_argument("--inputs", type=Path, required=True, help="inputs.json")

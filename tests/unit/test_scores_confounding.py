@@ -1,0 +1,128 @@
+"""Correlations within populations and without covariates against regressions; predictions below their error."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from pexbench.errors import InputError
+from pexbench.scores import ScoreInputs
+from pexbench.scores.correlation import BELOW_FLOOR, CONSTANT_PREDICTION
+from pexbench.scores.evaluate import evaluate
+from pexbench.scores.summary import summarise
+
+GENES = [f"g{i:02d}" for i in range(12)]
+PEOPLE = [f"p{i:03d}" for i in range(90)]
+
+
+def cohort(error: float = 0.0) -> ScoreInputs:
+    """Prediction and expression differ between populations and by sex; within both they are independent."""
+    rng = np.random.default_rng(0)
+    population = np.array(["GBR", "FIN", "TSI"])[np.arange(90) % 3]
+    shift = (population == "FIN") * 3.0
+    sex = np.arange(90) // 3 % 2
+    predicted = shift + 2 * sex + rng.normal(size=(12, 90))
+    measured = pd.DataFrame(shift + 2 * sex + rng.normal(size=(12, 90)), index=GENES, columns=PEOPLE)
+    measured.iloc[1, ::7] = np.nan
+    predicted[2] = 1 + 1e-7 * np.round(predicted[2])
+    predicted[3] = 1.0
+    tidy = pd.DataFrame(
+        {
+            "gene_id": np.repeat(GENES, 90),
+            "sample": PEOPLE * 12,
+            "prediction": predicted.ravel().astype(np.float32),
+        }
+    )
+    facts = pd.DataFrame(
+        {"pop": population, "sex": np.array(["F", "M"])[sex], "pc1": [f"{v:.3f}" for v in rng.normal(size=90)]},
+        index=pd.Index(PEOPLE, name="sample"),
+    )
+    return ScoreInputs("m", tidy, None, measured, measured, False, False, people=facts, numerical_error=error)
+
+
+def spearman(inputs: ScoreInputs, metric: str) -> pd.DataFrame:
+    scores = evaluate(inputs, resamples=200, permutations=200, seed=1).scores
+    return scores[(scores["metric"] == metric) & (scores["statistic"] == "spearman")].set_index("unit_id")
+
+
+def test_within_populations_is_free_of_populations() -> None:
+    inputs = replace(cohort(), population="pop")
+    raw, within = (
+        spearman(replace(cohort(), population=None), "across_individuals"),
+        spearman(inputs, "within_populations"),
+    )
+    assert (within["axis"] == "across_individuals").all()
+    x = inputs.personal.pivot(index="gene_id", columns="sample", values="prediction").loc[GENES[1], PEOPLE]
+    y = inputs.expression_individuals.loc[GENES[1]]
+    keep = y.notna()
+    a, b = x[keep].groupby(inputs.people["pop"][keep]), y[keep].groupby(inputs.people["pop"][keep])
+    ranks = [side.rank() / side.transform("size") for side in (a, b)]
+    centred = [side - side.groupby(inputs.people["pop"][keep]).transform("mean") for side in ranks]
+    r = np.corrcoef(*centred)[0, 1]
+    n = int(keep.sum())
+    t = r * np.sqrt((n - 4) / (1 - r * r))
+    row = within.loc[GENES[1]]
+    assert (row["value"], row["n"], row["p"]) == pytest.approx((r, n, 2 * stats.t.sf(abs(t), n - 4)))
+    assert row["lower"] < row["value"] < row["upper"]
+    assert raw["value"].drop(GENES[2:4]).mean() > within["value"].drop(GENES[2:4]).mean() + 0.15
+    assert within.loc[GENES[3], "note"] == CONSTANT_PREDICTION
+
+
+def test_people_without_population_are_told() -> None:
+    facts = cohort().people.copy()
+    facts.iloc[:5, 0] = ""
+    within = spearman(replace(cohort(), people=facts, population="pop"), "within_populations")
+    assert within.loc[GENES[0], "n"] == 85
+    assert within.loc[GENES[0], "note"] == "5 people without a population left out"
+    with pytest.raises(InputError, match="column 'tribe' not found"):
+        evaluate(replace(cohort(), population="tribe"), resamples=100, permutations=100)
+
+
+def test_adjusted_equals_a_regression() -> None:
+    inputs = replace(cohort(), covariates=["pop", "sex", "pc1"])
+    found = evaluate(inputs, resamples=200, permutations=200, seed=1).scores
+    design = np.column_stack(
+        [
+            np.ones(90),
+            *((inputs.people["pop"] == one).astype(float) for one in ("GBR", "TSI")),
+            (inputs.people["sex"] == "M").astype(float),
+            inputs.people["pc1"].astype(float),
+        ]
+    )
+    table = inputs.personal.pivot(index="gene_id", columns="sample", values="prediction")
+    for gene in (GENES[0], GENES[1]):
+        y = inputs.expression_individuals.loc[gene].to_numpy()
+        keep = ~np.isnan(y)
+        rest = y[keep] - design[keep] @ np.linalg.lstsq(design[keep], y[keep], rcond=None)[0]
+        x = table.loc[gene, PEOPLE].to_numpy()[keep].astype(float)
+        for statistic, by in (("spearman", stats.spearmanr), ("pearson", stats.pearsonr)):
+            r, n = by(x, rest).statistic, int(keep.sum())
+            t = r * np.sqrt((n - 6) / (1 - r * r))
+            row = found[
+                (found["metric"] == "adjusted") & (found["unit_id"] == gene) & (found["statistic"] == statistic)
+            ].iloc[0]
+            assert (row["value"], row["n"], row["p"]) == pytest.approx((r, n, 2 * stats.t.sf(abs(t), n - 6)))
+    raw = found[(found["metric"] == "across_individuals") & (found["statistic"] == "spearman")]["value"].mean()
+    adjusted = found[(found["metric"] == "adjusted") & (found["statistic"] == "spearman")]["value"].mean()
+    assert raw > adjusted + 0.3
+
+
+def test_below_the_numerical_floor() -> None:
+    plain = spearman(cohort(), "across_individuals")
+    floored = spearman(cohort(2e-6), "across_individuals")
+    assert plain.loc[GENES[2], "value"] != 0
+    row = floored.loc[GENES[2]]
+    assert (row["value"], row["p"], row["note"]) == (0.0, 1.0, BELOW_FLOOR)
+    assert np.isnan(row["lower"])
+    assert floored.loc[GENES[3], "note"] == CONSTANT_PREDICTION
+    same = [gene for gene in GENES if gene != GENES[2]]
+    pd.testing.assert_series_equal(floored.loc[same, "value"], plain.loc[same, "value"])
+    found = evaluate(cohort(2e-6), resamples=100, permutations=100)
+    row = summarise(found.scores, found.intervals).iloc[0]
+    assert (row["n_units"], row["n_constant"], row["n_below_floor"]) == (12, 1, 1)
+    assert f"1 score 0: {BELOW_FLOOR}" in row["note"]
+    assert row["n_positive"] + row["n_negative"] == 10
