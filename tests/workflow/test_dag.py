@@ -105,6 +105,26 @@ def test_a_changed_baseline_reruns_only_that_baseline(finished: Clone) -> None:
     assert set(jobs) <= set(SHARED)
 
 
+def test_associations_are_a_target_that_needs_no_model(tmp_path: Path) -> None:
+    jobs = make_clone(tmp_path / "clone").planned("associations")
+    assert jobs.pop("associations") == 1
+    assert (jobs["associate"], jobs["gather_associations"], jobs["people_facts"]) == (4, 1, 1)
+    assert not [name for name in jobs if "predict" in name or "train" in name or "score" in name]
+
+
+def test_facts_about_people_rerun_no_prediction_and_covariates_only_what_uses_them(finished: Clone) -> None:
+    models = {"predict_gc_content", "predict_kmer_ridge", "check_inputs", "subset_variants", "train_model"}
+    baselines = {"train_elastic_net", "train_top_snp", "train_nearest_snp"}
+    with reconfigured(finished, scores={"bootstrap": 100, "population": "population"}):
+        jobs = finished.planned()
+    assert jobs["people_facts"] == 1
+    assert not (models | baselines | {"associate"}) & set(jobs)
+    with reconfigured(finished, scores={"bootstrap": 100, "covariates": ["population"]}):
+        jobs = finished.planned()
+    assert {jobs[name] for name in (*baselines, "associate")} == {4}
+    assert not models & set(jobs)
+
+
 def test_batch_size_and_device_rerun_nothing(finished: Clone) -> None:
     with reconfigured(finished, inference={"batch_size": 3, "device": "cpu"}):
         assert finished.planned() == {}
