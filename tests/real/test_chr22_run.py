@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from pathlib import Path
@@ -75,6 +76,24 @@ def test_the_clearest_eqtl_gene_is_predicted_out_of_fold(top: Path, model: str) 
     assert found.loc["pearson", "value"] > 0.2
     assert found.loc["spearman", "value"] > 0.2
     assert found.loc["pearson", "n"] == 358
+
+
+def test_known_eqtls_are_found_and_the_papers_stand_beside(top: Path) -> None:
+    table = pd.read_csv(top / "associations.tsv", sep="\t").set_index("gene_id")
+    genes = pd.read_csv(top / "inputs" / "genes.tsv", sep="\t").set_index("symbol")
+    found = table.loc[SLC25A1]
+    assert (found["lead_variant"], found["distance"]) == ("22:19161327:G:A", 5016)
+    assert found["r"] == pytest.approx(-0.3475, abs=5e-4)
+    assert found["eqtl_r"] == pytest.approx(-0.35735, abs=1e-4)
+    assert found["h2_p"] < 1e-6
+    mical3 = table.loc[genes.loc["MICAL3", "gene_id"]]
+    leads = pd.read_parquet(top / "associations.leads.parquet").set_index(["gene_id", "sample"])["dosage"]
+    with gzip.open(top.parents[1] / "resources" / "geuvadis.EUR373.chr22.normalised.bed.gz", "rt") as handle:
+        measured = pd.read_csv(handle, sep="\t", index_col=3).loc[lambda t: t.index.str.startswith(mical3.name)].iloc[0]
+    dosage = leads.loc[mical3.name]
+    spearman = dosage.corr(measured[dosage.index].astype(float), method="spearman")
+    assert spearman == pytest.approx(0.303, abs=1e-3), "known of this gene and matrix"
+    assert (table["note"].fillna("").str.len() > 0)[table["lead_variant"].isna()].all()
 
 
 def test_intervals_of_the_controls_include_zero(top: Path) -> None:
