@@ -152,6 +152,7 @@ FAULTS = [
     ("trained", True, "trained: true"),
     ("tolerance", 0, "above 0"),
     ("tolerance", "1e-6", "1.0e-5"),
+    ("numerical_error", 0, "above 0"),
     ("options.factor.default", [1], "text, a number"),
     ("options.factor.description", None, "missing"),
     ("options.factor.unit", "bp", "unknown"),

@@ -21,6 +21,7 @@ SHARED = {
     "gather_haplotype_checks": 1,
     "summarise": 1,
     "compare_models": 1,
+    "coverage": 1,
     "provenance": 1,
     **{f"figure_{name}": 1 for name in submodules("figures", having="FIGURE")},
     "gather_performance": 1,

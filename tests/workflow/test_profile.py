@@ -109,6 +109,8 @@ def test_one_model_again_reruns_nothing_else(finished: Clone) -> None:
     assert set(jobs) <= {
         "direction",
         "summarise",
+        "compare_models",
+        "coverage",
         "provenance",
         *(f"figure_{name}" for name in submodules("figures", having="FIGURE")),
         "gather_haplotype_checks",

@@ -14,6 +14,17 @@ SCORE_FACTS = " ".join(
 PEOPLE_FACTS = "<inputs>/people.tsv" if SCORE_FACTS else []
 
 
+def numerical_error(wildcards):
+    """The numerical error of a sequence model, or of the model behind a control; baselines and tables have none."""
+    control = wildcards.scored in CONTROLS
+    model = CONTROL_MODEL if control else wildcards.scored
+    return (
+        option("--numerical-error", CARDS[model].numerical_error)
+        if model in CARDS
+        else ""
+    )
+
+
 rule score_model:
     input:
         people="<run>/predictions/{scored}.parquet",
@@ -43,6 +54,7 @@ rule score_model:
         ),
         bootstrap=config["scores"]["bootstrap"],
         permutations=config["scores"]["permutations"],
+        numerical_error=numerical_error,
         facts=lambda wildcards, input: (
             f"--facts {input.facts} {SCORE_FACTS}" if SCORE_FACTS else ""
         ),
@@ -51,7 +63,7 @@ rule score_model:
     shell:
         "pexbench base --log {log} score_model --model {wildcards.scored} --people {input.people} "
         "{params.reference} {params.differences} --individuals {input.individuals} --levels {input.levels} --samples {input.samples} "
-        "--genes {input.genes} {params.facts} --bootstrap {params.bootstrap} --permutations {params.permutations} "
+        "--genes {input.genes} {params.facts} {params.numerical_error} --bootstrap {params.bootstrap} --permutations {params.permutations} "
         "--seed {params.seed} --output {output.scores} --output-intervals {output.intervals} "
         "--output-resampled {output.resampled}"
 
@@ -110,6 +122,32 @@ rule compare_models:
         "--output {output.comparisons} --output-added {output.added}"
 
 
+rule coverage:
+    input:
+        counts="<inputs>/inputs.json",
+        dropped="<inputs>/dropped.tsv",
+        genes="<inputs>/genes.tsv",
+        scores=expand("<run>/scores/{scored}.tsv", scored=SCORED),
+        imports=expand("<run>/predictions/{table}.import.json", table=TABLES),
+    output:
+        report(
+            "<run>/coverage.tsv", category="Inputs", caption="../report/coverage.rst"
+        ),
+    log:
+        "<logs>/coverage.log",
+    localrule: True
+    conda:
+        "../../envs/base.yaml"
+    params:
+        imports=lambda wildcards, input: [
+            f"{table}={path}" for table, path in zip(TABLES, input.imports)
+        ],
+        code=digest(code.files("scores", *code.submodules("scores"))),
+    shell:
+        "pexbench base --log {log} coverage --inputs {input.counts} --dropped {input.dropped} --genes {input.genes} "
+        "--scores {input.scores} --imports {params.imports:q} --output {output}"
+
+
 rule provenance:
     input:
         counts="<inputs>/inputs.json",
@@ -134,6 +172,7 @@ rule scores:
     input:
         rules.summarise.output,
         rules.compare_models.output,
+        rules.coverage.output,
         rules.provenance.output,
         "<run>/haplotype_checks.json",
         rules.associations.input,

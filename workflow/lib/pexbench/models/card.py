@@ -22,6 +22,8 @@ STRANDS = ("oriented", "plus")
 UNKNOWNS = ("zero", "quarter", "skipped")
 SCALES = ("linear", "log")
 GPUS = ("none", "optional", "required")
+#: Error of predictions relative to their size, where a card does not say: some tens of float32's roundings.
+NUMERICAL_ERROR = 2e-6
 #: Options that set the window of a card with ``window_from_options``, and their types.
 WINDOW_OPTIONS = {"length": int, "tss_index": int, "strand": str}
 #: Value of the option ``tss_index`` that puts the TSS in the centre.
@@ -115,6 +117,7 @@ class Card:
     minutes_per_gene: int
     trained: bool
     tolerance: float
+    numerical_error: float
     options: Mapping[str, Option]
     folder: Path
 
@@ -301,6 +304,7 @@ def _card(top: Section, folder: Path) -> Card:
         minutes_per_gene=top.whole("minutes_per_gene", 1, default=1),
         trained=trained,
         tolerance=top.positive("tolerance"),
+        numerical_error=top.positive("numerical_error", default=NUMERICAL_ERROR),
         options=options,
         folder=folder,
     )

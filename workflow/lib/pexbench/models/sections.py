@@ -92,9 +92,10 @@ class Section:
             raise self.fault(key, value, f"a whole number {bounds}")
         return value
 
-    def positive(self, key: str) -> float:
-        """A number above zero."""
-        value = self.take(key)
+    def positive(self, key: str, default: float | None = None) -> float:
+        """A number above zero; a key with a default may be absent."""
+        value = self.take(key) if default is None or key in self._values else default
+        self._taken.add(key)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
             raise self.fault(key, value, "a number above 0 (YAML wants the point: 1.0e-5, not 1e-5)")
         return float(value)

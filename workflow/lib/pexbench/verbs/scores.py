@@ -131,6 +131,24 @@ def _people_by_gene(path: Path) -> pd.DataFrame:
     return table.pivot(index="gene_id", columns="sample", values="prediction")
 
 
+def coverage(arguments: argparse.Namespace) -> None:
+    """Count people, genes and variants that were used and left out, and why."""
+    import pandas as pd
+
+    from pexbench.files import read_json, read_table, write_table
+    from pexbench.scores import read_scores
+    from pexbench.scores.coverage import coverage as count
+
+    table = count(
+        read_json(arguments.inputs),
+        read_table(arguments.dropped, count="int64"),
+        read_table(arguments.genes, personal=bool),
+        pd.concat([read_scores(path) for path in arguments.scores], ignore_index=True),
+        {name: read_json(path) for name, path in common.pairs(arguments.imports, "--imports").items()},
+    )
+    write_table(table, arguments.output)
+
+
 def provenance(arguments: argparse.Namespace) -> None:
     """Write what the run was made from: settings, checksums of inputs and weights, versions."""
     from pexbench.files import write_json
@@ -217,6 +235,14 @@ def add(parsers: Any) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True, help="comparisons")
     parser.add_argument("--output-added", type=Path, required=True, help="added value, per model and gene")
+
+    parser = common.verb(parsers, coverage)
+    parser.add_argument("--inputs", type=Path, required=True, help="inputs.json")
+    parser.add_argument("--dropped", type=Path, required=True, help="dropped.tsv")
+    parser.add_argument("--genes", type=Path, required=True)
+    parser.add_argument("--scores", type=Path, nargs="+", required=True)
+    parser.add_argument("--imports", nargs="*", default=[], help="name=report of a table of predictions")
+    parser.add_argument("--output", type=Path, required=True)
 
     parser = common.verb(parsers, provenance)
     parser.add_argument("--inputs", type=Path, required=True, help="inputs.json")
