@@ -10,6 +10,7 @@ import yaml
 
 from pexbench import code, plan
 from pexbench.errors import InputError
+from pexbench.figures import figures
 from pexbench.models import find_model
 from pexbench.plan import GeneRow
 from pexbench.resources import Resource
@@ -134,3 +135,13 @@ def test_kipoi_is_short_for_a_card_and_an_option() -> None:
     assert full["b"]["options"] == {"track": 3, "model": "Basset"}
     assert full["x"] == given | {"card": "xpresso", "kipoi": None}
     plan.check_settings(settings(models=full, controls=[]), {})
+
+
+def test_cards_of_figures_are_read_without_importing_them() -> None:
+    for name, entry in figures().items():
+        read = code.literals(f"figures.{name}", "FIGURE")
+        for key, value in read.items():
+            assert getattr(entry.card, key) == value
+        assert {"name", "title", "caption"} <= set(read)
+    with pytest.raises(ValueError, match="no FIGURE"):
+        code.literals("figures.style", "FIGURE")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 FOLDER = Path(__file__).resolve().parent
 #: What a change of which never changes a result: texts of errors, the command line, this file.
@@ -51,6 +52,28 @@ def submodules(package: str, having: str = "") -> list[str]:
     if not having:
         return [f"{package}.{path.stem}" for path in paths]
     return [path.stem for path in paths if having in _assigned(path)]
+
+
+def literals(module: str, name: str) -> dict[str, Any]:
+    """What a module gives by name to the call that it assigns to a name, without importing it.
+
+    Args:
+        module: dotted name inside this package, for example ``figures.power``.
+        name: assigned at the module's top, for example ``FIGURE = FigureCard(name="power", order=70)``.
+
+    Returns:
+        Value by keyword.
+
+    Raises:
+        ValueError: the module assigns no such call, or an argument is no literal.
+    """
+    for node in ast.parse(FOLDER.joinpath(*module.split(".")).with_suffix(".py").read_text()).body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+            call = node.value if isinstance(node, ast.Assign) else None
+            if isinstance(call, ast.Call):
+                return {word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg}
+    raise ValueError(f"{module}: no {name} = ...(...) with literals as arguments")
 
 
 def _assigned(path: Path) -> set[str]:

@@ -173,6 +173,16 @@ class VariantEffects(Strict):
     )
     gradient: bool = Field(
         True, description="Also gradient x input, where the model gives it: one pass back through it per gene."
+
+
+class Figures(Strict):
+    """What figures on one gene and on one person show."""
+
+    gene: str | None = Field(
+        None, description="Id or symbol of the gene shown variant by variant (default: the strongest association)."
+    )
+    person: str | None = Field(
+        None, description="Sample shown across genes (default: the median correlation across genes)."
     )
 
 
@@ -241,4 +251,5 @@ class Settings(Strict):
     variant_effects: VariantEffects = Field(
         default_factory=VariantEffects, description="Single variants, their sums, and the direction of lead variants."
     )
+    figures: Figures = Field(default_factory=Figures, description="What figures on one gene and one person show.")
     inference: Inference = Field(default_factory=Inference, description="How predictions are computed.")

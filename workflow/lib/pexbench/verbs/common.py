@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from pexbench.errors import InputError, listing
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pexbench.covariates import Covariates
     from pexbench.genes import Gene
 
@@ -82,6 +84,14 @@ def shard_genes(arguments: argparse.Namespace) -> tuple[list[Gene], set[str], li
     genes = list(genes_from_table(chosen, arguments.genes).values())
     personal = set(chosen["gene_id"][chosen["personal"]])
     return genes, personal, read_run_samples(arguments.samples)
+
+
+def expressions(individuals: Path, levels: Path, samples: list[str]) -> list[pd.DataFrame]:
+    """Expression across individuals and across genes, of the run's people; one file for both is read once."""
+    from pexbench.cohort import read_expression
+
+    tables = {path: read_expression(path) for path in {individuals, levels}}
+    return [tables[path][[name for name in samples if name in tables[path].columns]] for path in (individuals, levels)]
 
 
 def pairs(values: list[str], what: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Verbs of scores, provenance and figures."""
+"""Verbs of scores and provenance."""
 
 from __future__ import annotations
 
@@ -11,17 +11,9 @@ from typing import TYPE_CHECKING, Any
 from pexbench.verbs import common
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 LOG = logging.getLogger("pexbench.scores")
-
-
-def _expression(individuals: Path, levels: Path, samples: list[str]) -> list[pd.DataFrame]:
-    """Expression across individuals and across genes, of the run's people; one file for both is read once."""
-    from pexbench.cohort import read_expression
-
-    tables = {path: read_expression(path) for path in {individuals, levels}}
-    return [tables[path][[name for name in samples if name in tables[path].columns]] for path in (individuals, levels)]
 
 
 def score_model(arguments: argparse.Namespace) -> None:
@@ -36,7 +28,7 @@ def score_model(arguments: argparse.Namespace) -> None:
 
     people = pd.read_parquet(arguments.people, columns=["gene_id", "sample", "prediction"])
     samples = read_run_samples(arguments.samples)
-    individuals, levels = _expression(arguments.individuals, arguments.levels, samples)
+    individuals, levels = common.expressions(arguments.individuals, arguments.levels, samples)
     reference = read_reference(arguments.reference) if arguments.reference else None
     facts = read_people(arguments.facts) if arguments.facts else None
     positions = read_table(arguments.genes, tss="int64").set_index("gene_id") if arguments.genes else None
@@ -160,36 +152,6 @@ def provenance(arguments: argparse.Namespace) -> None:
     )
 
 
-def figure(arguments: argparse.Namespace) -> None:
-    """Draw one figure as PDF, SVG and PNG, with its numbers as a table."""
-    import pandas as pd
-
-    from pexbench.cohort import read_run_samples
-    from pexbench.figures import FigureData, write_figure
-    from pexbench.files import read_table
-    from pexbench.genes import genes_from_table
-    from pexbench.scores import read_scores
-    from pexbench.scores.summary import TYPES
-
-    samples = read_run_samples(arguments.samples)
-    individuals, levels = _expression(arguments.expression[0], arguments.expression[-1], samples)
-    genes = genes_from_table(read_table(arguments.genes), arguments.genes)
-    data = FigureData(
-        scores=pd.concat([read_scores(path) for path in arguments.scores], ignore_index=True),
-        summary=read_table(arguments.summary, **TYPES),
-        predictions=dict(zip(arguments.models, (pd.read_parquet(path) for path in arguments.predictions), strict=True)),
-        expression_individuals=individuals,
-        expression_genes=levels,
-        genes={gene.gene_id: gene.label for gene in genes.values()},
-        run_title=arguments.title,
-        notes=list(arguments.notes),
-        controls=list(arguments.controls),
-        labels=common.pairs(arguments.labels, "--labels"),
-    )
-    for path in write_figure(arguments.figure, data, arguments.output):
-        LOG.info("%s", path)
-
-
 def add(parsers: Any) -> None:
     """Add these verbs."""
     parser = common.verb(parsers, score_model)
@@ -250,18 +212,3 @@ def add(parsers: Any) -> None:
     parser.add_argument("--config", required=True, help="settings as JSON")
     parser.add_argument("--environments", type=Path, required=True, help="folder of environment files")
     parser.add_argument("--output", type=Path, required=True)
-
-    parser = common.verb(parsers, figure)
-    parser.add_argument("--figure", required=True)
-    parser.add_argument("--models", nargs="+", required=True, help="names, in the order of the predictions")
-    parser.add_argument("--summary", type=Path, required=True)
-    parser.add_argument("--scores", type=Path, nargs="+", required=True)
-    parser.add_argument("--predictions", type=Path, nargs="+", required=True)
-    parser.add_argument("--genes", type=Path, required=True)
-    parser.add_argument("--samples", type=Path, required=True)
-    parser.add_argument("--expression", type=Path, nargs="+", required=True)
-    parser.add_argument("--title", required=True)
-    parser.add_argument("--notes", nargs="*", default=[])
-    parser.add_argument("--controls", nargs="*", default=[], help="models drawn as controls")
-    parser.add_argument("--labels", nargs="*", default=[], help="name=readable name")
-    parser.add_argument("--output", type=Path, required=True, help="folder")
