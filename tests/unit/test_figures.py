@@ -286,12 +286,10 @@ def test_best_and_worst_are_the_extremes(data: FigureData) -> None:
         assert best.loc[person, "predicted"] == predicted[gene, person]
 
 
-def test_genes_are_shown_by_symbol_where_there_is_one(data: FigureData, tmp_path: Path) -> None:
-    write_figure("fig1d_across_individuals", data, tmp_path)
-    assert "best: LAST1" in texts(tmp_path / "fig1d_across_individuals.svg")
+def test_genes_are_shown_by_symbol_where_there_is_one(data: FigureData) -> None:
+    assert "best: LAST1" in svg("fig1d_across_individuals", data)
     unnamed = replace(data, genes={})
-    write_figure("fig1d_across_individuals", unnamed, tmp_path)
-    assert f"best: {data.expression_individuals.index[-1]}" in texts(tmp_path / "fig1d_across_individuals.svg")
+    assert f"best: {data.expression_individuals.index[-1]}" in svg("fig1d_across_individuals", unnamed)
 
 
 def test_spread_separates_neighbours() -> None:
