@@ -173,6 +173,7 @@ class VariantEffects(Strict):
     )
     gradient: bool = Field(
         True, description="Also gradient x input, where the model gives it: one pass back through it per gene."
+    )
 
 
 class Figures(Strict):

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from pexbench.verbs import common
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     pass
 
 LOG = logging.getLogger("pexbench.scores")
