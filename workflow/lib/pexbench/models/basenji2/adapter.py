@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from pexbench.incremental import Sequences
 from pexbench.models.basenji2.network import EMPTY, Network
@@ -74,19 +75,20 @@ class Model(TorchAdapter):
 
     def from_letters(self, letters: Tensor) -> Tensor:
         """See :meth:`pexbench.models.torch_model.TorchAdapter.from_letters`."""
+        parts = [checkpoint(self._pass, letters, *one, use_reentrant=False) for one in self.readout.passes]
+        return torch.stack(parts).mean(dim=0)
+
+    def _pass(self, letters: Tensor, shift: int, reverse: bool) -> Tensor:
+        """One shift and strand; computed once more for its gradient, as six of them at once would take 5 GB."""
         here, length = self.readout, letters.shape[-1]
-        total: Tensor | float = 0.0
-        for shift, reverse in here.passes:
-            kept = letters[..., max(-shift, 0) : length - max(shift, 0)]
-            given, wanted = functional.pad(kept, (max(shift, 0), max(-shift, 0)), value=0.25), here.bins
-            if reverse:
-                given = given.flip(1, 2)  # A and T, C and G lie opposite each other
-                wanted = here.whole - here.bins[1], here.whole - here.bins[0]
-            first, last = self.network.reads(wanted, length)
-            piece = Piece(given[..., first:last].contiguous(), first, length)
-            found = self.network.from_letters(piece, wanted, slice(here.track, here.track + 1))
-            total = total + found.mean(dim=(1, 2))
-        return total / len(here.passes)
+        kept = letters[..., max(-shift, 0) : length - max(shift, 0)]
+        given, wanted = functional.pad(kept, (max(shift, 0), max(-shift, 0)), value=0.25), here.bins
+        if reverse:
+            given = given.flip(1, 2)  # A and T, C and G lie opposite each other
+            wanted = here.whole - here.bins[1], here.whole - here.bins[0]
+        first, last = self.network.reads(wanted, length)
+        piece = Piece(given[..., first:last].contiguous(), first, length)
+        return self.network.from_letters(piece, wanted, slice(here.track, here.track + 1)).mean(dim=(1, 2))
 
     def profile(self, codes: NDArray[np.uint8], bins: Span, tracks: slice = slice(None)) -> NDArray[np.float64]:
         """The averaged output before it is reduced to one number.
