@@ -178,7 +178,7 @@ def test_variant_effects_of_a_finished_run_add_up(finished: Clone) -> None:
     whole = genes[genes["scope"] == "all"].dropna(subset="additivity_r2")
     np.testing.assert_allclose(whole["additivity_r2"], 1, atol=1e-5)
     summary = pd.read_csv(top.parent / "direction_summary.tsv", sep="\t")
-    assert summary["model"].unique().tolist() == ["kmer_ridge", "gc_content"]
+    assert set(summary["model"]) == {"kmer_ridge", "gc_content"}
 
 
 def test_adding_a_model_reruns_no_other_model(finished: Clone) -> None:
