@@ -68,7 +68,8 @@ def summarise(scores: pd.DataFrame, intervals: pd.DataFrame) -> pd.DataFrame:
         ``_negative`` at a false discovery rate of 5 % (Benjamini-Hochberg over the units of the row, p by Student's
         t), and their shares of the scored. Across individuals, with people shuffled as wholes
         (``permutation.permuted``): ``null_mean_absolute``, what |r| is then in the mean; ``p_mean_absolute``, whether
-        the mean of |r| is larger; ``p_mean``, whether the mean of r differs, two-sided. Against the expression of
+        the mean of |r| is larger; ``p_mean``, whether the mean of r differs, two-sided (over these genes, where the
+        interval of the mean also asks whether other genes would say the same). Against the expression of
         unrelated genes (``permutation.other_genes``): ``null_other_genes_mean_absolute`` and
         ``null_other_genes_q95``, mean and 95 % quantile of |r|.
 
