@@ -30,6 +30,7 @@ from pexbench.figures.style import (
     number,
     panel,
     shortened,
+    text_width,
     wrapped,
     zero_line,
 )
@@ -66,8 +67,8 @@ REFERENCE = ("across_genes_reference", "across_genes")
 # beside each panel; what lies below and above the panels.
 ROW = (0.36, 0.60)
 NAMES = 0.98
-PANEL = 2.0
-BESIDE = 1.1
+PANEL = 1.88
+BESIDE = 1.22
 BELOW = 0.70
 ABOVE = 0.22
 #: Of a row, above the first for its density.
@@ -174,9 +175,13 @@ def _mean(axes: Axes, place: float, summary: pd.DataFrame) -> str:
     row = summary.iloc[0]
     axes.plot([row["lower"], row["upper"]], [place, place], color=INK, linewidth=1.5, solid_capstyle="butt", zorder=5)
     axes.plot(row["mean"], place, marker="o", markersize=3.6, color=INK, mec="white", mew=0.5, zorder=6)
-    decimals = 3 if 0 < row["upper"] - row["lower"] < 0.05 else 2
-    mean, lower, upper = (number(row[column], decimals) for column in ("mean", "lower", "upper"))
-    return f"{mean} [{lower}, {upper}]"
+    said = ""
+    for decimals in (3, 2) if 0 < row["upper"] - row["lower"] < 0.05 else (2,):
+        mean, lower, upper = (number(row[column], decimals) for column in ("mean", "lower", "upper"))
+        said = f"{mean} [{lower}, {upper}]"
+        if text_width(said, SMALL, bold=True) <= BESIDE - 0.1:
+            break
+    return said
 
 
 def _counts(summary: pd.DataFrame, one: str, many: str) -> list[str]:
@@ -186,6 +191,8 @@ def _counts(summary: pd.DataFrame, one: str, many: str) -> list[str]:
     row = summary.iloc[0]
     n = int(row["n_units"])
     constant = f", {row['n_constant']:,} constant" if row["n_constant"] else ""
+    if n > 1 and row["n_constant"] == n:
+        constant = ", all constant"
     up, down = (row[f"n_significant_{sign}"] / n for sign in ("positive", "negative"))
     return [counted(n, one, many) + constant, f"\u2191 {up:.0%}  \u2193 {down:.0%}".replace("%", " %")]
 

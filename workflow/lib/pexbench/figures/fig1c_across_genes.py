@@ -161,9 +161,7 @@ def draw(data: FigureData) -> Figure:
         said = []
         if rest:
             names = ", ".join(data.label(model) for model in rest)
-            said = wrapped(
-                f"Not shown, for it predicts each gene on a scale of its own: {names}", JOURNAL_WIDTH - 0.3, SMALL
-            )
+            said = wrapped(f"Not shown (no common scale between genes): {names}", JOURNAL_WIDTH - 0.3, SMALL)
         foot = 0.11 * len(said) + 0.04
         rows = -(-len(models) // COLUMNS)
         high = min(ROW[1], (JOURNAL_HEIGHT - 1.0 - foot) / rows)

@@ -146,7 +146,7 @@ def _matrix(data: FigureData, values: pd.DataFrame, pairs: pd.DataFrame) -> Figu
 
 def _histogram(axes: Axes, values: npt.NDArray[np.float64], name: str, reach: float, cell: float) -> None:
     axes.hist(values, bins=np.linspace(-reach, reach, 21).tolist(), color=ACROSS_INDIVIDUALS, alpha=0.55, linewidth=0)
-    axes.axvline(0, color=INK, linewidth=0.6)
+    axes.axvline(0, ymax=0.8, color=INK, linewidth=0.6)
     axes.set_xlim(-reach, reach)
     axes.set_ylim(0, axes.get_ylim()[1] * 1.75)
     axes.set_xticks(_ticks(reach))
