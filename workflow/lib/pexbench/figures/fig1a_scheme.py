@@ -30,6 +30,7 @@ from pexbench.figures.style import (
     frame,
     panel,
     shortened,
+    text_width,
     wrapped,
 )
 
@@ -215,7 +216,7 @@ def _models(axes: Axes, data: FigureData, x: float, y: float, width: float) -> N
     for index, (name, length, grey) in enumerate(lines):
         level = y - 0.13 - 0.135 * index
         size = f"{length / 1000:,.4g} kb" if length else ""
-        room = width - 0.2 - (0.5 if size else 0)
+        room = width - 0.2 - (text_width(size, SMALL) + 0.05 if size else 0)
         colour = CONTROL if grey else INK
         axes.text(x + 0.08, level, shortened(name, room, TEXT), fontsize=TEXT, color=colour, va="center")
         axes.text(x + width - 0.08, level, size, fontsize=SMALL, color=FAINT, ha="right", va="center")
