@@ -58,8 +58,9 @@ for model in CHECKED:
         output:
             report(
                 f"<run>/incremental_checks/{model}.tsv",
-                category="Inference",
+                category="Performance",
                 caption="../report/incremental_checks.rst",
+                labels={"what": f"Shared against plain computation, {model} (TSV)"},
             ),
         log:
             f"<logs>/gather_incremental_checks/{model}.log",
@@ -89,8 +90,9 @@ rule gather_performance:
     output:
         report(
             "<benchmarks>/inference.tsv",
-            category="Inference",
+            category="Performance",
             caption="../report/performance.rst",
+            labels={"what": "How the time was spent (TSV)"},
         ),
     log:
         "<logs>/gather_performance.log",

@@ -120,7 +120,10 @@ rule check_inputs:
         genes="<inputs>/genes.tsv",
         samples="<inputs>/samples.tsv",
         dropped=report(
-            "<inputs>/dropped.tsv", category="Inputs", caption="../report/dropped.rst"
+            "<inputs>/dropped.tsv",
+            category="Inputs and coverage",
+            caption="../report/dropped.rst",
+            labels={"what": "What was left out (TSV)"},
         ),
     log:
         "<logs>/check_inputs.log",

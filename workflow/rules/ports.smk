@@ -99,8 +99,9 @@ for model, implementations in PORTS.items():
         output:
             report(
                 f"<run>/port_checks/{model}.tsv",
-                category="Ports",
+                category="Methods and provenance",
                 caption="../report/ports.rst",
+                labels={"what": f"Implementations compared, {model} (TSV)"},
             ),
         log:
             messages=f"<logs>/compare_ports/{model}.log",

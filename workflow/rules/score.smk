@@ -73,7 +73,12 @@ rule summarise:
         scores=expand("<run>/scores/{scored}.tsv", scored=SCORED),
         intervals=expand("<run>/scores/{scored}.intervals.tsv", scored=SCORED),
     output:
-        report("<run>/summary.tsv", category="Scores", caption="../report/summary.rst"),
+        report(
+            "<run>/summary.tsv",
+            category="Scores",
+            caption="../report/summary.rst",
+            labels={"what": "Mean scores of every model (TSV)"},
+        ),
     log:
         "<logs>/summarise.log",
     localrule: True
@@ -154,7 +159,12 @@ rule provenance:
         weights=WEIGHTS,
         summary="<run>/summary.tsv",
     output:
-        "<run>/provenance.json",
+        report(
+            "<run>/provenance.json",
+            category="Methods and provenance",
+            caption="../report/provenance.rst",
+            labels={"what": "Settings, versions, checksums (JSON)"},
+        ),
     log:
         "<logs>/provenance.log",
     localrule: True

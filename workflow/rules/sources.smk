@@ -200,6 +200,8 @@ def closing_words():
     if (RUN / "inputs" / "dropped.tsv").exists():
         lines.append(f"  left out  {RUN}/inputs/dropped.tsv")
     lines += [f"  figure    {path} (.pdf, .svg)" for path in figures]
+    if (RUN / "report" / "index.html").exists():
+        lines.append(f"  report    {RUN}/report/index.html (open it in a browser)")
     return "\n".join(lines)
 
 

@@ -59,8 +59,9 @@ rule gather_haplotype_checks:
     output:
         report(
             "<run>/haplotype_checks.json",
-            category="Inputs",
+            category="Inputs and coverage",
             caption="../report/haplotype_checks.rst",
+            labels={"what": "Haplotypes compared with bcftools (JSON)"},
         ),
     log:
         "<logs>/gather_haplotype_checks.log",

@@ -76,6 +76,15 @@ def literals(module: str, name: str) -> dict[str, Any]:
     raise ValueError(f"{module}: no {name} = ...(...) with literals as arguments")
 
 
+def attached(package: str) -> list[Path]:
+    """Files of a subpackage that are no Python: templates, styles.
+
+    Args:
+        package: for example ``report``.
+    """
+    return sorted(path for path in FOLDER.joinpath(package).iterdir() if path.is_file() and path.suffix != ".py")
+
+
 def _assigned(path: Path) -> set[str]:
     """Names assigned at the top of a file."""
     names: set[str] = set()

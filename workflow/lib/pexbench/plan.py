@@ -109,6 +109,7 @@ RESERVED = {
     "help",
     "check_ports",
     "check_incremental",
+    "report",
 }
 
 

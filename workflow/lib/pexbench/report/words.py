@@ -1,0 +1,165 @@
+"""The report's words: question, answer, methods, inputs, versions. Numbers come from the run alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from pexbench.report.data import ReportData
+from pexbench.report.markup import Section
+
+PAPER = "Huang et al., Nature Genetics 2023, https://doi.org/10.1038/s41588-023-01574-w"
+HEADLINE = "spearman"
+#: Axis by the words that name it; the order of the columns of the first table.
+AXES = {
+    "across_genes_reference": "across genes, reference sequence",
+    "across_genes_personal": "across genes, each person",
+    "across_individuals": "across individuals, each gene",
+}
+AXES_GENES = "across_genes_reference"
+METRICS = ("across_genes", "across_individuals")
+
+
+def question(data: ReportData) -> str:
+    """What the run asks."""
+    counts = data.counts
+    return (
+        "Models that read DNA rank genes by their expression. Do they also rank people by the expression of one gene? "
+        f"Asked here of {counted(counts['people'], 'person', 'people')} and {counted(counts['genes'], 'gene')}."
+    )
+
+
+def answer(data: ReportData) -> list[str]:
+    """The answer in words and numbers, one sentence per model that reads sequence, one on the baselines.
+
+    Mean Spearman correlations with their 95 % intervals; where an interval holds 0 the sentence says so. Significant
+    is said at a false discovery rate of 5 %.
+    """
+    baselines = set(data.settings.get("baselines", []))
+    controls = set(data.settings.get("controls", []))
+    sentences = []
+    for model in data.models:
+        genes, people = headline(data.summary, model, AXES_GENES), headline(data.summary, model, "across_individuals")
+        if model in controls or people is None:
+            continue
+        name = data.label(model)[:1].upper() + data.label(model)[1:]
+        source = ", from genotypes and out of fold," if model in baselines else ""
+        # A model of differences between people has no level to compare genes by.
+        ranks = f"genes with a correlation of {_value(genes)}{_doubt(genes, ',')} and " if genes else ""
+        sentences.append(
+            f"{name}{source} ranks {ranks}people with {_value(people)} on average{_doubt(people)}: of "
+            f"{counted(int(people['n_units']), 'gene')}, {int(people['n_significant_positive']):,} are significantly right and "
+            f"{int(people['n_significant_negative']):,} significantly reversed."
+        )
+    return sentences or ["No model was scored."]
+
+
+def headline(summary: pd.DataFrame, model: str, axis: str) -> Mapping[str, Any] | None:
+    """The summary's row of one model and axis, Spearman; None where it has none."""
+    rows = summary[
+        (summary["model"] == model)
+        & (summary["axis"] == axis)
+        & (summary["statistic"] == HEADLINE)
+        & summary["metric"].isin(METRICS)
+        & summary["mean"].notna()
+    ]
+    return {str(key): value for key, value in rows.iloc[0].items()} if len(rows) else None
+
+
+def _value(row: Mapping[str, Any]) -> str:
+    value = f"{row['mean']:.2f}"
+    if math.isfinite(row["lower"]) and math.isfinite(row["upper"]):
+        value += f" ({row['lower']:.2f} to {row['upper']:.2f})"
+    return value.replace("-", "\N{MINUS SIGN}")
+
+
+def _doubt(row: Mapping[str, Any], end: str = "") -> str:
+    """Words for an interval that holds 0."""
+    return f", which cannot be told from 0{end}" if row["lower"] <= 0 <= row["upper"] else ""
+
+
+def counted(number: int, noun: str, several: str = "") -> str:
+    """A number and what it counts."""
+    return f"{number:,} {noun if number == 1 else several or noun + 's'}"
+
+
+def notices(data: ReportData) -> list[str]:
+    """What a reader must know before believing a number."""
+    said = []
+    if data.simulated:
+        said.append("The cohort is simulated: genotypes, sequence and expression were made by the workflow.")
+    remarks = {name: model.get("note") for name, model in data.settings["models"].items() if model.get("note")}
+    said += [f"{data.label(name)}: {remark}." for name, remark in remarks.items()]
+    said += [f"{note[0].upper()}{note[1:]}." for note in data.notes if not note.startswith("simulated")]
+    if not data.counts.get("genotypes", True):
+        said.append(
+            "The run has no genotypes: its predictions were made elsewhere, and what needs genotypes is left out "
+            "(haplotypes, baselines, controls, associations, effects of variants)."
+        )
+    return said
+
+
+def facts(data: ReportData) -> list[tuple[str, str]]:
+    """The run's size: number and what it counts."""
+    counts = data.counts
+    pairs = [
+        (counts["people"], "people"),
+        (counts["genes"], "genes"),
+        (counts["genes_personal"], "genes with personal predictions"),
+        (counts.get("variants_used"), "variants around them"),
+        (len(data.settings["models"]), "sequence models and tables"),
+    ]
+    if data.checks:
+        pairs.append((data.checks["compared"], "haplotypes proven against bcftools"))
+    return [(f"{number:,}", noun) for number, noun in pairs if number is not None]
+
+
+def inputs(data: ReportData) -> list[Section]:
+    """Who and what was used, and what was left out."""
+    counts = data.counts
+    people = [f"{counted(counts['people'], 'person', 'people')} of the run."]
+    for key, words in (
+        ("people_genotyped", "have genotypes"),
+        ("people_with_expression", "have expression"),
+        ("people_asked", "were asked for"),
+    ):
+        if counts.get(key) is not None:
+            people.append(f"{counts[key]:,} {words}.")
+    genes = [
+        f"{counts['genes']:,} of {counts['genes_asked']:,} genes of the table are used, "
+        f"{counts['genes_personal']:,} of them for every person; the others get the reference prediction alone.",
+        f"Measured expression fit for scores: {counts['genes_with_expression_across_individuals']:,} genes across "
+        f"individuals, {counts['genes_with_expression_across_genes']:,} across genes.",
+    ]
+    parts = [Section("People", (" ".join(people),)), Section("Genes", tuple(genes))]
+    if counts.get("variants_used") is not None:
+        variants = [f"{counts['variants_used']:,} variants lie around the genes and are used."]
+        if data.checks:
+            checks = data.checks
+            variants.append(
+                f"{checks['compared']:,} haplotypes drawn at random, with {checks['applied']:,} variants in them, were "
+                f"built in memory and by bcftools consensus: {checks['different']:,} differ."
+            )
+        parts.append(Section("Variants", tuple(variants)))
+    dropped = [(name, f"{number:,}") for name, number in sorted(counts.get("dropped", {}).items())]
+    parts.append(Section("Left out", () if dropped else ("Nothing was left out.",), dropped))
+    return parts
+
+
+def versions(data: ReportData) -> list[Section]:
+    """Programs, checksums."""
+    made = data.provenance
+    programs = [("pexbench", str(made["pexbench"])), ("Python", str(made["python"]))]
+    if made.get("bcftools"):
+        programs.append(("bcftools", str(made["bcftools"])))
+    parts = [Section("Programs", (), programs)]
+    for key, title in (("inputs_sha256", "Inputs, sha256"), ("weights_sha256", "Weights, sha256")):
+        if made.get(key):
+            parts.append(Section(title, (), sorted(made[key].items())))
+    parts.append(
+        Section("Environments", (), [(name, ", ".join(pins)) for name, pins in sorted(made["environments"].items())])
+    )
+    return parts
