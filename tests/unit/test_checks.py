@@ -171,3 +171,14 @@ def test_kinds_not_used_are_counted(tmp_path: Path) -> None:
     assert dropped(out) == {}
     # With indels further records are kept around the flank, for sequence that deletions draw into a window: all of them.
     assert read_json(out / "inputs.json")["variants_used"] == len(range(2000, 18000, 250)) + 2
+
+
+def test_without_genotypes_people_are_those_with_expression(tmp_path: Path) -> None:
+    files = Cohort().write(tmp_path)
+    check_inputs(replace(files, reference=None, genotypes=None), RULES, tmp_path / "out")
+    counts = read_json(tmp_path / "out" / "inputs.json")
+    assert (counts["genotypes"], counts["genes"], counts["genes_personal"]) == (False, 2, 0)
+    assert counts["people"] == counts["people_with_expression"]
+    assert counts["people_genotyped"] is None
+    assert not {"variants_used", "bcftools"} & set(counts)
+    assert "reference.fa" not in str(counts["sha256"])

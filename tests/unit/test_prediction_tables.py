@@ -364,3 +364,25 @@ def test_files_that_cannot_be_read(tmp_path: Path, name: str, text: str, said: s
         imported(tmp_path / name)
     with pytest.raises(InputError, match="not found"):
         imported(tmp_path / "absent.csv")
+
+
+def test_reference_predictions_from_a_table_of_all_models(tmp_path: Path) -> None:
+    wide(PEOPLE).to_csv(tmp_path / "people.csv")
+    models = pd.DataFrame(
+        {
+            "gene": ["snap29", "ensg00000206176", "nobody", "slc25a1"],
+            "Xpresso": ["9", "9", "9", "9"],
+            "Enformer": ["2.5", "", "7", "-1.25"],
+        }
+    )
+    models.to_csv(tmp_path / "all.csv", index=False)
+    made = import_table(tmp_path / "people.csv", "m", GENES, PEOPLE, (tmp_path / "all.csv", "enformer"))
+    found = dict(zip(made.reference["gene_id"], made.reference["prediction"], strict=True))
+    assert found == {"ENSG00000100075": -1.25, "ENSG00000099940": 2.5}
+    assert set(made.people["sample"]) == set(PEOPLE)
+    for column, said in (("basenji2", "no column 'basenji2'"), (None, "2 columns beside the genes")):
+        with pytest.raises(InputError, match=said):
+            import_table(tmp_path / "people.csv", "m", GENES, PEOPLE, (tmp_path / "all.csv", column))
+    wide().to_csv(tmp_path / "both.csv")
+    with pytest.raises(InputError, match="one of them is allowed"):
+        import_table(tmp_path / "both.csv", "m", GENES, PEOPLE, (tmp_path / "all.csv", "Enformer"))

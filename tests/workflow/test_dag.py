@@ -26,6 +26,7 @@ SHARED = {
     **{f"figure_{name}": 1 for name in submodules("figures", having="FIGURE")},
     "gather_performance": 1,
     "direction": 1,
+    "report": 1,
 }
 
 
@@ -93,7 +94,7 @@ def test_a_changed_adapter_reruns_only_its_model(finished: Clone) -> None:
 def test_a_changed_figure_reruns_only_that_figure(finished: Clone) -> None:
     path = finished.folder / "workflow" / "lib" / "pexbench" / "figures" / "fig1b_distributions.py"
     with changed(path, "\n# changed\n"):
-        assert finished.planned() == {"figure_fig1b_distributions": 1}
+        assert finished.planned() == {"figure_fig1b_distributions": 1, "report": 1}
 
 
 def test_a_changed_baseline_reruns_only_that_baseline(finished: Clone) -> None:
@@ -138,7 +139,7 @@ def test_the_plain_path_is_computed_anew_and_a_precision_that_no_model_has_rerun
     assert (jobs["variant_effects_gc_content"], jobs["variant_effects_kmer_ridge"]) == (4, 4)
     assert not {"train_elastic_net", "check_inputs", "subset_variants"} & set(jobs)
     with reconfigured(finished, inference={"precision": "bf16"}):
-        assert finished.planned() == {"provenance": 1}
+        assert finished.planned() == {"provenance": 1, "report": 1}
 
 
 def test_a_scientific_setting_reruns_what_it_changes(finished: Clone) -> None:

@@ -115,6 +115,7 @@ def test_one_model_again_reruns_nothing_else(finished: Clone) -> None:
         *(f"figure_{name}" for name in submodules("figures", having="FIGURE")),
         "gather_haplotype_checks",
         "gather_performance",
+        "report",
     }
 
 

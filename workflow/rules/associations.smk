@@ -66,8 +66,9 @@ rule gather_associations:
     output:
         genes=report(
             "<run>/associations.tsv",
-            category="Scores",
+            category="Variants",
             caption="../report/associations.rst",
+            labels={"what": "Genotypes and measured expression (TSV)"},
         ),
         cis="<run>/associations.cis.parquet",
         leads="<run>/associations.leads.parquet",

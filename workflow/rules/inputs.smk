@@ -68,49 +68,73 @@ elif not config["inputs"]["genes"]:
             "{params.contigs} --output {output.genes} --report {output.report}"
 
 
-rule reference:
-    input:
-        REFERENCE_SOURCE,
-    output:
-        fasta="<inputs>/reference.fa",
-        index="<inputs>/reference.fa.fai",
-    log:
-        "<logs>/reference.log",
-    conda:
-        "../../envs/base.yaml"
-    resources:
-        runtime=growing(60),
-    shell:
-        "pexbench base --log {log} reference --source {input} --output {output.fasta}"
+if GENOTYPED:
+
+    rule reference:
+        input:
+            REFERENCE_SOURCE,
+        output:
+            fasta="<inputs>/reference.fa",
+            index="<inputs>/reference.fa.fai",
+        log:
+            "<logs>/reference.log",
+        conda:
+            "../../envs/base.yaml"
+        resources:
+            runtime=growing(60),
+        shell:
+            "pexbench base --log {log} reference --source {input} --output {output.fasta}"
+
+    rule genotypes:
+        input:
+            genotype_source,
+        output:
+            vcf="<inputs>/genotypes/{part}.vcf.gz",
+            index="<inputs>/genotypes/{part}.vcf.gz.csi",
+        log:
+            "<logs>/genotypes/{part}.log",
+        conda:
+            "../../envs/base.yaml"
+        resources:
+            runtime=growing(240),
+        params:
+            code=digest(code.files("vcf_repair")),
+        shell:
+            "pexbench base --log {log} genotypes --source {input} --output {output.vcf}"
 
 
-rule genotypes:
-    input:
-        genotype_source,
-    output:
-        vcf="<inputs>/genotypes/{part}.vcf.gz",
-        index="<inputs>/genotypes/{part}.vcf.gz.csi",
-    log:
-        "<logs>/genotypes/{part}.log",
-    conda:
-        "../../envs/base.yaml"
-    resources:
-        runtime=growing(240),
-    params:
-        code=digest(code.files("vcf_repair")),
-    shell:
-        "pexbench base --log {log} genotypes --source {input} --output {output.vcf}"
+if not SIMULATED and MATRICES:
+
+    rule expression_table:
+        input:
+            table=lambda wildcards: MATRICES[wildcards.matrix],
+            sources=[
+                place(name)
+                for name in config["inputs"]["gene_sources"]
+                or [config["inputs"]["genes"]]
+            ],
+        output:
+            table="<inputs>/expression/{matrix}.tsv",
+            report="<inputs>/expression/{matrix}.json",
+        log:
+            "<logs>/expression_table/{matrix}.log",
+        localrule: True
+        conda:
+            "../../envs/base.yaml"
+        params:
+            code=digest(code.files("expression_matrices", "gene_table")),
+        shell:
+            "pexbench base --log {log} expression_table --table {input.table} --sources {input.sources} "
+            "--output {output.table} --report {output.report}"
 
 
 rule check_inputs:
     input:
-        reference=REFERENCE,
-        index=f"{REFERENCE}.fai",
+        reference=[REFERENCE, f"{REFERENCE}.fai"] if GENOTYPED else [],
         genotypes=lambda _: expand(
-            "<inputs>/genotypes/{part}.vcf.gz", part=contig_parts()
-        ),
-        genotype_indices=lambda _: expand(
-            "<inputs>/genotypes/{part}.vcf.gz.csi", part=contig_parts()
+            "<inputs>/genotypes/{part}.vcf.gz{kind}",
+            part=contig_parts() if GENOTYPED else [],
+            kind=["", ".csi"],
         ),
         genes=GENE_TABLE,
         expression=EXPRESSION,
@@ -135,7 +159,13 @@ rule check_inputs:
         mem_mb=growing(8000),
         runtime=growing(480),
     params:
-        genotypes=lambda _: genotype_pattern(),
+        sequences=(
+            lambda _: (
+                f"--reference {REFERENCE} --genotypes '{genotype_pattern()}'"
+                if GENOTYPED
+                else ""
+            )
+        ),
         samples=option("--samples", SAMPLES),
         region=option("--region", REGION),
         rules=VARIANT_OPTIONS,
@@ -146,6 +176,6 @@ rule check_inputs:
         folder=subpath(output.counts, parent=True),
         code=digest(code.files("checks")),
     shell:
-        "pexbench base --log {log} check_inputs --reference {input.reference} --genotypes '{params.genotypes}' "
-        "--genes {input.genes} --expression {input.expression} {params.samples} {params.region} {params.rules} "
-        "{params.flanks} {params.genotyping} --output {params.folder}"
+        "pexbench base --log {log} check_inputs {params.sequences} --genes {input.genes} "
+        "--expression {input.expression} {params.samples} {params.region} {params.rules} {params.flanks} "
+        "{params.genotyping} --output {params.folder}"

@@ -172,6 +172,13 @@ def published(model):
     )
 
 
+def only_differences(scored):
+    """Whether predictions are on a scale of each gene's own, so that genes cannot be compared."""
+    return scored in BASELINES or (
+        scored in MODELS and MODELS[scored]["differences_only"]
+    )
+
+
 def reference_of(wildcards):
     """Reference predictions of a sequence model, or of the model behind a control; genotype models have none."""
     if wildcards.scored in BASELINES:

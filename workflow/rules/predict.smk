@@ -112,6 +112,11 @@ for model in TABLES:
             f"import_predictions_{model}"
         input:
             table=place(MODELS[model]["table"]),
+            reference=(
+                place(MODELS[model]["reference_table"])
+                if MODELS[model]["reference_table"]
+                else []
+            ),
             genes="<inputs>/genes.tsv",
             samples="<inputs>/samples.tsv",
         output:
@@ -124,10 +129,16 @@ for model in TABLES:
             "../../envs/base.yaml"
         params:
             model=model,
+            reference=lambda wildcards, input, model=model: " ".join(
+                [
+                    option("--reference-table", input.reference),
+                    option("--reference-column", MODELS[model]["reference_column"]),
+                ]
+            ),
             code=digest(code.files("prediction_tables")),
         shell:
             "pexbench base --log {log} import_predictions --table {input.table} --model {params.model} "
-            "--genes {input.genes} --samples {input.samples} --output {output.people} "
+            "--genes {input.genes} --samples {input.samples} {params.reference} --output {output.people} "
             "--output-reference {output.reference} --report {output.report}"
 
 

@@ -11,6 +11,7 @@ LANDING = str(
 REPORTED = [
     "summary.tsv",
     *(f"scores/{name}.tsv" for name in SCORED),
+    *(["associations.tsv"] if GENOTYPED else []),
     "inputs/dropped.tsv",
     *(["benchmarks/inference.tsv"] if NETWORKS else []),
 ]
@@ -32,7 +33,7 @@ rule report:
         figures=rules.figures.input,
         counts="<inputs>/inputs.json",
         provenance="<run>/provenance.json",
-        checks="<run>/haplotype_checks.json",
+        checks=["<run>/haplotype_checks.json"] if GENOTYPED else [],
         captions=sorted(str(path) for path in ROOT.glob("workflow/report/*.rst")),
     output:
         index="<run>/report/index.html",

@@ -50,7 +50,7 @@ rule score_model:
     params:
         reference=lambda wildcards, input: option("--reference", input.reference),
         differences=lambda wildcards: (
-            "--differences-only" if wildcards.scored in BASELINES else ""
+            "--differences-only" if only_differences(wildcards.scored) else ""
         ),
         bootstrap=config["scores"]["bootstrap"],
         permutations=config["scores"]["permutations"],
@@ -184,8 +184,8 @@ rule scores:
         rules.compare_models.output,
         rules.coverage.output,
         rules.provenance.output,
-        "<run>/haplotype_checks.json",
-        rules.associations.input,
+        ["<run>/haplotype_checks.json"] if GENOTYPED else [],
+        rules.associations.input if GENOTYPED else [],
 
 
 # One target per model: `snakemake xpresso` runs that model's rules and its scores, nothing else.

@@ -23,7 +23,12 @@ def named_inputs():
 
 
 INPUTS_NAMED = [] if SIMULATED else named_inputs()
-INPUTS_NAMED += [MODELS[name]["table"] for name in TABLES]
+INPUTS_NAMED += [
+    MODELS[name][key]
+    for name in TABLES
+    for key in ("table", "reference_table")
+    if MODELS[name][key]
+]
 FETCHED = sorted(
     {
         place(found)
@@ -79,19 +84,32 @@ else:
         if config["inputs"]["genes"]
         else f"{RUN}/inputs/gene_table.tsv"
     )
-    EXPRESSION = [
+    MEASURED = [
         place(
             config["inputs"]["expression"][axis]
             or config["inputs"]["expression"]["across_individuals"]
         )
         for axis in ("across_individuals", "across_genes")
     ]
+    # A plain matrix is brought into the usual form first.
+    MATRICES = {
+        Path(path).stem: path for path in MEASURED if path.lower().endswith(".csv")
+    }
+    EXPRESSION = [
+        (
+            f"{RUN}/inputs/expression/{Path(path).stem}.tsv"
+            if path in MATRICES.values()
+            else path
+        )
+        for path in MEASURED
+    ]
     SAMPLES = (
         place(config["inputs"]["samples"]) if config["inputs"]["samples"] else None
     )
-    REFERENCE_SOURCE, GENOTYPE_SOURCE = place(config["inputs"]["reference"]), place(
-        config["inputs"]["genotypes"]
-    )
+    REFERENCE_SOURCE, GENOTYPE_SOURCE = [
+        place(config["inputs"][key]) if config["inputs"][key] else None
+        for key in ("reference", "genotypes")
+    ]
 PEOPLE = [] if SIMULATED else [place(name) for name in people_tables()]
 EQTL = (
     [] if SIMULATED or not config["inputs"]["eqtl"] else place(config["inputs"]["eqtl"])
@@ -99,9 +117,11 @@ EQTL = (
 POPULATION, COVARIATES = config["scores"]["population"], config["scores"]["covariates"]
 # Without covariates nothing hangs on the facts, so that adding some reruns nothing.
 SAMPLES_WITH_COVARIATES = f"{RUN}/inputs/{'people' if COVARIATES else 'samples'}.tsv"
+# Without genotypes a run holds predictions made elsewhere, and nothing that is made from genotypes.
+GENOTYPED = GENOTYPE_SOURCE is not None
 REFERENCE = f"{RUN}/inputs/reference.fa"
 REGION = None if SIMULATED else config["inputs"]["region"]
-PER_CONTIG = "{contig}" in GENOTYPE_SOURCE
+PER_CONTIG = GENOTYPED and "{contig}" in GENOTYPE_SOURCE
 
 
 def gene_plan():
@@ -211,4 +231,5 @@ wildcard_constraints:
     scored="|".join(SCORED),
     shard=r"[A-Za-z0-9][A-Za-z0-9._-]*",
     part=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+    matrix=r"[^/]+",
     file=r"[^/]+",

@@ -29,10 +29,13 @@ FEWEST_PEOPLE = 10
 
 @dataclass(frozen=True)
 class InputFiles:
-    """Paths of a run's inputs; ``genotypes`` may hold ``{contig}``."""
+    """Paths of a run's inputs; ``genotypes`` may hold ``{contig}``.
 
-    reference: Path
-    genotypes: str
+    ``reference`` and ``genotypes`` are None together, in a run whose predictions were all made elsewhere.
+    """
+
+    reference: Path | None
+    genotypes: str | None
     genes: Path
     samples: Path | None
     expression_individuals: Path
@@ -40,6 +43,8 @@ class InputFiles:
 
     def genotype_file(self, contig: str) -> Path:
         """The genotype file of a contig of the gene table."""
+        if self.genotypes is None:
+            raise InputError("genotypes: none are given; name them in inputs.genotypes.")
         return Path(self.genotypes.replace("{contig}", contig))
 
 
@@ -82,10 +87,12 @@ def check_inputs(files: InputFiles, rules: CheckRules, output: Path) -> None:
         InputError: one sentence for each fault that would falsify a result; nothing is written then.
     """
     report = Report()
-    reference = Reference(files.reference)
+    reference = Reference(files.reference) if files.reference is not None else None
+    report.counts["genotypes"] = reference is not None
     genes = read_genes(files.genes)
     report.counts["genes_asked"] = len(genes)
-    genes = _genes_on_reference(genes, reference, rules.sequence_flank, report)
+    if reference is not None:
+        genes = _genes_on_reference(genes, reference, rules.sequence_flank, report)
     individuals, levels = read_expression(files.expression_individuals), read_expression(files.expression_genes)
     samples = _samples(files, genes, individuals, report)
     if report.faults:
@@ -93,15 +100,21 @@ def check_inputs(files: InputFiles, rules: CheckRules, output: Path) -> None:
     genes = _genes_with_expression(genes, individuals, levels, list(samples["sample"]), report)
     if not genes:
         raise InputError(
-            f"{files.genes}: no gene is left; genes need sequence and expression; found: {_reasons(report)}."
+            f"{files.genes}: no gene is left; genes need {'sequence and ' if reference else ''}expression; found: "
+            f"{_reasons(report)}."
         )
-    personal = _check_variants(files, rules, reference, genes, list(samples["sample"]), report)
+    if reference is not None:
+        personal = _check_variants(files, rules, reference, genes, list(samples["sample"]), report)
+    else:
+        LOG.info("no genotypes: predictions were made elsewhere, and what needs genotypes is left out")
+        personal = dict.fromkeys(genes, False)
     if report.faults:
         raise InputError(_sentences(report.faults))
     table = genes_to_table(genes)
     table["personal"] = [personal[gene_id] for gene_id in table["gene_id"]]
     report.counts |= {"genes": len(genes), "genes_personal": int(table["personal"].sum()), "people": len(samples)}
-    report.counts["bcftools"] = bcftools.version()
+    if reference is not None:
+        report.counts["bcftools"] = bcftools.version()
     report.counts["sha256"] = _checksums(files, genes)
     dropped = pd.DataFrame(report.dropped, columns=["kind", "id", "count", "reason"])
     totals: dict[str, int] = {}
@@ -119,7 +132,7 @@ def check_inputs(files: InputFiles, rules: CheckRules, output: Path) -> None:
         len(genes),
         int(table["personal"].sum()),
         len(samples),
-        report.counts["variants_used"],
+        report.counts.get("variants_used", "no"),
     )
 
 
@@ -154,6 +167,37 @@ def _genes_on_reference(genes: dict[str, Gene], reference: Reference, flank: int
 
 def _samples(files: InputFiles, genes: Mapping[str, Gene], individuals: pd.DataFrame, report: Report) -> pd.DataFrame:
     """People with genotypes and expression, of those asked for."""
+    needed = {"expression": set(individuals.columns)}
+    if files.genotypes is not None:
+        needed = {"genotypes": _genotyped(files, files.genotypes, genes, report), **needed}
+    everyone = set.union(*needed.values())
+    table = pd.DataFrame({"sample": sorted(everyone)}) if files.samples is None else read_samples(files.samples)
+    report.counts |= {
+        "people_genotyped": len(needed["genotypes"]) if "genotypes" in needed else None,
+        "people_with_expression": len(needed["expression"]),
+        "people_asked": len(table) if files.samples is not None else None,
+    }
+    keep = []
+    for name in table["sample"]:
+        lacking = [what for what, have in needed.items() if name not in have]
+        if lacking:
+            report.drop("sample", name, "no " + " and no ".join(lacking))
+        keep.append(not lacking)
+    kept = table[keep].reset_index(drop=True)
+    if len(kept) < FEWEST_PEOPLE:
+        found = ", ".join(
+            f"{what} name{'' if what[-1] == 's' else 's'} {listing(sorted(have))}" for what, have in needed.items()
+        )
+        report.faults.append(
+            f"people: {len(kept)} have {' and '.join(needed)}, at least {FEWEST_PEOPLE} are needed; {found}"
+            + (f", asked for are {listing(table['sample'])}" if files.samples is not None else "")
+            + "; are the names of one kind?"
+        )
+    return kept
+
+
+def _genotyped(files: InputFiles, pattern: str, genes: Mapping[str, Gene], report: Report) -> set[str]:
+    """People of the genotype files, which must be the same in all."""
     paths = sorted({files.genotype_file(gene.contig) for gene in genes.values()})
     headers = {path: vcf_header(path)[1] for path in paths}
     genotyped = next(iter(headers.values()), [])
@@ -167,34 +211,8 @@ def _samples(files: InputFiles, genes: Mapping[str, Gene], individuals: pd.DataF
                 f"{path}: people differ from those of {paths[0]} ({listing(lacking)}); every contig needs the same "
                 "people; subset the files to the people they share."
             )
-    check_sample_names(genotyped, files.genotypes)
-    in_genotypes, in_expression = set(genotyped), set(individuals.columns)
-    if files.samples is None:
-        table = pd.DataFrame({"sample": sorted(in_genotypes | in_expression)})
-    else:
-        table = read_samples(files.samples)
-    report.counts |= {
-        "people_genotyped": len(in_genotypes),
-        "people_with_expression": len(in_expression),
-        "people_asked": len(table) if files.samples is not None else None,
-    }
-    keep = []
-    for name in table["sample"]:
-        lacking = [
-            what for what, have in (("genotypes", in_genotypes), ("expression", in_expression)) if name not in have
-        ]
-        if lacking:
-            report.drop("sample", name, "no " + " and no ".join(lacking))
-        keep.append(not lacking)
-    kept = table[keep].reset_index(drop=True)
-    if len(kept) < FEWEST_PEOPLE:
-        report.faults.append(
-            f"people: {len(kept)} have genotypes and expression, at least {FEWEST_PEOPLE} are needed; genotypes name "
-            f"{listing(sorted(in_genotypes))}, expression names {listing(sorted(in_expression))}"
-            + (f", asked for are {listing(table['sample'])}" if files.samples is not None else "")
-            + "; are the names of one kind?"
-        )
-    return kept
+    check_sample_names(genotyped, pattern)
+    return set(genotyped)
 
 
 def _genes_with_expression(
@@ -365,8 +383,9 @@ def _check_records(
 
 def _checksums(files: InputFiles, genes: Mapping[str, Gene]) -> dict[str, str]:
     """sha256 by input file."""
-    paths = {files.reference, files.genes, files.expression_individuals, files.expression_genes}
-    paths |= {files.genotype_file(gene.contig) for gene in genes.values()}
+    paths = {files.genes, files.expression_individuals, files.expression_genes}
+    if files.reference is not None:
+        paths |= {files.reference, *(files.genotype_file(gene.contig) for gene in genes.values())}
     if files.samples is not None:
         paths.add(files.samples)
     # The run's own names are links; what they lead to has the name people know.

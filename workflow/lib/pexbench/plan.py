@@ -48,6 +48,8 @@ def check_settings(config: Mapping[str, Any], cards: Mapping[str, Card]) -> None
             "configuration: inputs.genes and inputs.gene_sources: exactly one of them is needed; name a gene table or "
             "the files to make it from."
         )
+    if inputs:
+        _check_genotypes(config, inputs)
     names = [*config["models"], *config["baselines"], *config["controls"]]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
@@ -63,6 +65,15 @@ def check_settings(config: Mapping[str, Any], cards: Mapping[str, Card]) -> None
             raise InputError(
                 f"configuration: model {name}: exactly one of 'card', 'table' and 'kipoi' is needed; name a network, a "
                 "table, or a Kipoi model."
+            )
+        extras = [key for key in ("reference_table", "reference_column", "differences_only") if model.get(key)]
+        if extras and not model["table"]:
+            raise InputError(
+                f"configuration: model {name}: {listing(extras)} belongs to a model with 'table'; name a table or remove it."
+            )
+        if model.get("reference_column") and not model.get("reference_table"):
+            raise InputError(
+                f"configuration: model {name}: reference_column without reference_table; name the table or remove it."
             )
     control_model = config.get("control_model")
     if control_model and control_model not in cards:
@@ -80,6 +91,26 @@ def check_settings(config: Mapping[str, Any], cards: Mapping[str, Card]) -> None
                 f"configuration: model {name} reads {reach} bp from the TSS, variants.flank is {flank}; variants beyond "
                 f"it would be missed; set variants.flank to at least {reach}."
             )
+
+
+def _check_genotypes(config: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
+    """A run without genotypes has predictions made elsewhere, and nothing that is made from genotypes."""
+    given = [key for key in ("reference", "genotypes") if inputs.get(key)]
+    if len(given) == 1:
+        other = "genotypes" if given == ["reference"] else "reference"
+        raise InputError(
+            f"configuration: inputs.{given[0]} without inputs.{other}; haplotypes need both; add it, or remove both from a "
+            "run of tables of predictions."
+        )
+    if given:
+        return
+    wanting = [f"model {name}" for name, model in config["models"].items() if not model["table"]]
+    wanting += [f"{kind}: {listing(config[kind])}" for kind in ("baselines", "controls") if config[kind]]
+    if wanting:
+        raise InputError(
+            f"configuration: inputs.genotypes and inputs.reference are absent, and {'; '.join(wanting)} is made from them; "
+            "name both, or leave only models with 'table' and set 'baselines: []' and 'controls: []'."
+        )
 
 
 def spelled_out(models: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -56,7 +56,13 @@ class Imported:
     report: dict[str, Any]
 
 
-def import_table(path: str | Path, model: str, genes: Mapping[str, Gene], samples: Sequence[str]) -> Imported:
+def import_table(
+    path: str | Path,
+    model: str,
+    genes: Mapping[str, Gene],
+    samples: Sequence[str],
+    reference: tuple[str | Path, str | None] | None = None,
+) -> Imported:
     """Read a table of predictions for the genes and people of a run.
 
     Args:
@@ -66,6 +72,8 @@ def import_table(path: str | Path, model: str, genes: Mapping[str, Gene], sample
         model: named in messages.
         genes: the run's genes by id.
         samples: the run's people.
+        reference: another table with the predictions for the reference sequence, genes in rows, and its column (None:
+            the only one beside the genes).
 
     Returns:
         Predictions by name, and a report.
@@ -75,7 +83,7 @@ def import_table(path: str | Path, model: str, genes: Mapping[str, Gene], sample
             prediction is text, infinite or too large for float32, or nothing is left.
     """
     path = Path(path)
-    header, cells = _read(path)
+    header, cells = read_cells(path)
     by_gene, by_person = gene_names(genes), person_names(samples)
     lower = [name.lower() for name in header]
     if set(lower) >= TIDY and {"gene_id", "gene"} & set(lower):
@@ -83,13 +91,58 @@ def import_table(path: str | Path, model: str, genes: Mapping[str, Gene], sample
         values, matched = _tidy(path, lower, cells, by_gene, by_person)
     else:
         layout, values, matched = _wide(path, lower, header, cells, by_gene, by_person)
+    if reference is not None:
+        if REFERENCE in values.index:
+            raise InputError(
+                f"{path}: it has a row or sample of reference predictions, and {reference[0]} is given for them as well; one "
+                "of them is allowed; remove the other."
+            )
+        known = reference_predictions(reference[0], reference[1], by_gene)
+        values = pd.concat([values, known.to_frame(REFERENCE).T.reindex(columns=values.columns.union(known.index))])
     return _assemble(path, model, layout, values, matched, genes, samples)
 
 
-def _read(path: Path) -> tuple[list[str], pd.DataFrame]:
+def reference_predictions(path: str | Path, column: str | None, by_gene: Names) -> pd.Series:
+    """Predictions for the reference sequence from a table with a row per gene and a column per model.
+
+    Args:
+        path: as for :func:`import_table`.
+        column: the model's column, in any letter case; None: the only one beside the genes.
+        by_gene: names of the run's genes.
+
+    Returns:
+        float64 by gene id of the run, NaN where the table has no number.
+
+    Raises:
+        InputError: no such column, no gene of the run, or a value that is no number.
+    """
+    path = Path(path)
+    header, cells = read_cells(path)
+    lower = [name.lower() for name in header]
+    of_rows = next((lower.index(name) for name in NAME_COLUMNS if name in lower), 0)
+    others = [number for number in range(len(header)) if number != of_rows]
+    chosen = [number for number in others if column is None or lower[number] == column.lower()]
+    if len(chosen) != 1:
+        found = f"no column {column!r}" if column else f"{len(others)} columns beside the genes"
+        raise InputError(
+            f"{path}: {found}; columns are {listing(header[number] for number in others)}; name one of them in "
+            "reference_column."
+        )
+    rows = _texts(cells[of_rows])
+    matched = match_names(path, rows, by_gene)
+    if not matched.position:
+        raise InputError(
+            f"{path}: no gene of the run found; the table names {listing(rows)}, the run {listing(by_gene.tiers[0])}; names "
+            "must be the same (genes by id or symbol)."
+        )
+    part = cells.iloc[list(matched.position.values()), chosen].set_axis(list(matched.position), axis=0)
+    return pd.Series(numbers(path, part.set_axis([header[chosen[0]]], axis=1))[:, 0], index=list(matched.position))
+
+
+def read_cells(path: Path) -> tuple[list[str], pd.DataFrame]:
     """A table's header and its cells, columns numbered; text as text, numbers of a Parquet file as numbers."""
     if not path.is_file():
-        raise InputError(f"{path}: table of predictions not found; correct the path.")
+        raise InputError(f"{path}: table not found; correct the path.")
     suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
     if path.suffix == ".parquet":
         table = pd.read_parquet(path)
@@ -157,7 +210,7 @@ def _wide(
         part = cells.iloc[list(matched_genes.position.values()), [columns[p] for p in people.position.values()]].T
     part = part.set_axis(list(people.position), axis=0).set_axis(list(matched_genes.position), axis=1)
     layout = "people x genes" if people_first else "genes x people"
-    return layout, pd.DataFrame(_numbers(path, part), part.index, part.columns), (people, matched_genes)
+    return layout, pd.DataFrame(numbers(path, part), part.index, part.columns), (people, matched_genes)
 
 
 def _tidy(
@@ -193,12 +246,12 @@ def _tidy(
         )
     column = cells.loc[known_rows, [lower.index("prediction")]]
     labels = [f"{gene} of {person}" for person, gene in keys.itertuples(index=False)]
-    numbers = _numbers(path, column.set_axis(labels, axis=0).set_axis([""], axis=1))[:, 0]
-    values = keys.assign(prediction=numbers).pivot(index="sample", columns="gene_id", values="prediction")
+    found = numbers(path, column.set_axis(labels, axis=0).set_axis([""], axis=1))[:, 0]
+    values = keys.assign(prediction=found).pivot(index="sample", columns="gene_id", values="prediction")
     return values.rename_axis(index=None, columns=None), (matched[0], matched[1])
 
 
-def _numbers(path: Path, part: pd.DataFrame) -> npt.NDArray[np.float64]:
+def numbers(path: Path, part: pd.DataFrame) -> npt.NDArray[np.float64]:
     """Cells as float64, NaN where there is no prediction.
 
     Raises:
@@ -209,7 +262,7 @@ def _numbers(path: Path, part: pd.DataFrame) -> npt.NDArray[np.float64]:
     if not all(map(_is_number, cells.flat)):
         row, column = next(place for place in np.ndindex(cells.shape) if not _is_number(cells[place]))
         raise InputError(
-            f"{path}: prediction {cells[row, column]!r} ({_place(part, row, column)}) is no number; a number, or "
+            f"{path}: value {cells[row, column]!r} ({_place(part, row, column)}) is no number; a number, or "
             "nothing where there is no prediction, is allowed; correct the table."
         )
     values = cells.astype(np.float64)
@@ -218,8 +271,8 @@ def _numbers(path: Path, part: pd.DataFrame) -> npt.NDArray[np.float64]:
     if len(infinite):
         row, column = infinite[0]
         raise InputError(
-            f"{path}: prediction {cells[row, column]!r} ({_place(part, row, column)}) is not finite as float32; a "
-            "finite number, or nothing where there is no prediction, is allowed; correct the table."
+            f"{path}: value {cells[row, column]!r} ({_place(part, row, column)}) is not finite as float32; a "
+            "finite number, or nothing where there is none, is allowed; correct the table."
         )
     return values
 

@@ -31,7 +31,8 @@ class Expression(Strict):
     """Measured expression: tables with one row per gene, one column per person (BED or tab-separated)."""
 
     across_individuals: str = Field(
-        description="Resource name or path. Scored across individuals; normalised per gene (e.g. inverse-normal)."
+        description="Resource name or path. Scored across individuals; normalised per gene (e.g. inverse-normal). A .csv "
+        "may also have people in rows, and genes by symbol."
     )
     across_genes: str | None = Field(
         None,
@@ -42,10 +43,15 @@ class Expression(Strict):
 class Inputs(Strict):
     """Where the data come from; every entry is the name of a resource in resources.tsv, or a path."""
 
-    reference: str = Field(description="FASTA, plain or gzip; contig names with or without 'chr'.")
-    genotypes: str = Field(
+    reference: str | None = Field(
+        None,
+        description="FASTA, plain or gzip; contig names with or without 'chr'. A run of tables of predictions alone needs "
+        "neither reference nor genotypes.",
+    )
+    genotypes: str | None = Field(
+        None,
         description="Phased VCF or BCF (bgzip). '{contig}' in the path or in the resource's name stands for the gene "
-        "table's contig: one file per chromosome."
+        "table's contig: one file per chromosome.",
     )
     genes: str | None = Field(
         None, description="Gene table: gene_id, symbol, contig, tss (1-based), strand. Or use gene_sources."
@@ -118,6 +124,19 @@ class Model(Strict):
         None,
         description="Resource name or path of predictions made elsewhere: people x genes, genes x people, or tidy "
         "(sample, gene, prediction); genes by id or symbol.",
+    )
+    reference_table: str | None = Field(
+        None,
+        description="With table: resource name or path of the predictions for the reference sequence, genes in rows, by id "
+        "or symbol.",
+    )
+    reference_column: str | None = Field(
+        None, description="With reference_table: the model's column (default: the only one beside the genes)."
+    )
+    differences_only: bool = Field(
+        False,
+        description="With table: predictions are on a scale of each gene's own, as those of genotype models; no scores "
+        "across genes.",
     )
     kipoi: str | None = Field(
         None, description="Name of a Kipoi model; short for 'card: kipoi' with the option 'model'."

@@ -108,7 +108,7 @@ def facts(data: ReportData) -> list[tuple[str, str]]:
     pairs = [
         (counts["people"], "people"),
         (counts["genes"], "genes"),
-        (counts["genes_personal"], "genes with personal predictions"),
+        (counts["genes_personal"] if counts.get("genotypes", True) else None, "genes with personal predictions"),
         (counts.get("variants_used"), "variants around them"),
         (len(data.settings["models"]), "sequence models and tables"),
     ]
@@ -129,8 +129,12 @@ def inputs(data: ReportData) -> list[Section]:
         if counts.get(key) is not None:
             people.append(f"{counts[key]:,} {words}.")
     genes = [
-        f"{counts['genes']:,} of {counts['genes_asked']:,} genes of the table are used, "
-        f"{counts['genes_personal']:,} of them for every person; the others get the reference prediction alone.",
+        f"{counts['genes']:,} of {counts['genes_asked']:,} genes of the table are used"
+        + (
+            f", {counts['genes_personal']:,} of them for every person; the others get the reference prediction alone."
+            if counts.get("genotypes", True)
+            else "; for whom there are predictions, the tables decide."
+        ),
         f"Measured expression fit for scores: {counts['genes_with_expression_across_individuals']:,} genes across "
         f"individuals, {counts['genes_with_expression_across_genes']:,} across genes.",
     ]

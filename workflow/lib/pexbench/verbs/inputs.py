@@ -52,6 +52,19 @@ def gene_table(arguments: argparse.Namespace) -> None:
     write_table(genes_to_table(genes), arguments.output)
 
 
+def expression_table(arguments: argparse.Namespace) -> None:
+    """Bring a matrix of measured expression, either way round and with genes by id or symbol, into the usual form."""
+    from pexbench.expression_matrices import expression_of
+    from pexbench.files import write_json, write_table
+    from pexbench.gene_table import known_genes
+
+    table, report = expression_of(arguments.table, known_genes(arguments.sources))
+    LOG.info("%s: %s", arguments.table.name, "; ".join(f"{key} {value}" for key, value in report["counts"].items()))
+    write_json(report, arguments.report)
+    # An empty field is no number to the reader of expression; a missing value is told from a forgotten one.
+    write_table(table.astype(object).where(table.notna(), "nan"), arguments.output)
+
+
 def reference(arguments: argparse.Namespace) -> None:
     """Give the run its reference: a link to a plain FASTA or the unpacked text of a gzip one, with an index."""
     import pysam
@@ -126,13 +139,18 @@ def add(parsers: Any) -> None:
     parser.add_argument("--contigs", nargs="*", default=[], help="contigs to use (all)")
     parser.add_argument("--output", type=Path, required=True, help="gene table")
     parser.add_argument("--report", type=Path, required=True, help="JSON with counts")
+    parser = common.verb(parsers, expression_table)
+    parser.add_argument("--table", type=Path, required=True, help=".csv, people x genes or genes x people")
+    parser.add_argument("--sources", type=Path, nargs="+", required=True, help="gene table or files that place genes")
+    parser.add_argument("--output", type=Path, required=True, help="tab-separated: gene_id, one column per person")
+    parser.add_argument("--report", type=Path, required=True, help="JSON with counts")
     for run in (reference, genotypes):
         parser = common.verb(parsers, run)
         parser.add_argument("--source", type=Path, required=True)
         parser.add_argument("--output", type=Path, required=True)
     parser = common.verb(parsers, check_inputs)
-    parser.add_argument("--reference", type=Path, required=True)
-    parser.add_argument("--genotypes", required=True, help="VCF or BCF; {contig} stands for the contig")
+    parser.add_argument("--reference", type=Path, help="FASTA; absent in a run of tables of predictions alone")
+    parser.add_argument("--genotypes", help="VCF or BCF; {contig} stands for the contig; absent as the reference")
     parser.add_argument("--genes", type=Path, required=True)
     parser.add_argument(
         "--expression", type=Path, nargs="+", required=True, help="across individuals and, if another, across genes"

@@ -19,8 +19,9 @@ def import_predictions(arguments: argparse.Namespace) -> None:
     from pexbench.genes import read_genes
     from pexbench.prediction_tables import import_table
 
+    reference = (arguments.reference_table, arguments.reference_column) if arguments.reference_table else None
     made = import_table(
-        arguments.table, arguments.model, read_genes(arguments.genes), read_run_samples(arguments.samples)
+        arguments.table, arguments.model, read_genes(arguments.genes), read_run_samples(arguments.samples), reference
     )
     people, genes = made.report["people"], made.report["genes"]
     LOG.info(
@@ -49,6 +50,8 @@ def add(parsers: Any) -> None:
     parser.add_argument("--model", required=True, help="name of the model in the run")
     parser.add_argument("--genes", type=Path, required=True, help="genes.tsv that check_inputs wrote")
     parser.add_argument("--samples", type=Path, required=True, help="samples.tsv that check_inputs wrote")
+    parser.add_argument("--reference-table", type=Path, help="predictions for the reference sequence, genes in rows")
+    parser.add_argument("--reference-column", help="the model's column there")
     parser.add_argument("--output", type=Path, required=True, help="Parquet, people")
     parser.add_argument("--output-reference", type=Path, required=True, help="table; header alone without a reference")
     parser.add_argument("--report", type=Path, required=True, help="JSON: what matched, what was left out and why")
