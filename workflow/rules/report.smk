@@ -64,7 +64,7 @@ rule report:
     params:
         run=str(RUN),
         checks=[f"{RUN}/{place}" for place in CHECKS],
-        figures=FIGURES,
+        figures=list(FIGURES),
         captions=str(ROOT / "workflow" / "report"),
         folder=subpath(output.index, parent=True),
         title=config["title"] or config["run"],

@@ -16,8 +16,8 @@ from pexbench.report.data import ReportData
 from pexbench.report.markup import LONGEST, Section, link, paragraphs, text
 from pexbench.report.methods import methods
 
-#: Figure shown first, best first.
-KEY_FIGURES = ("fig1b_distributions", "distributions")
+#: Figure that the first page shows, else the first there is.
+KEY_FIGURE = "fig1b_distributions"
 KINDS = ("pdf", "svg", "png", "tsv")
 
 
@@ -97,7 +97,7 @@ def _index(data: ReportData) -> str:
         _means(data),
     ]
     names = [figure.name for figure in data.figures]
-    key = next((name for name in KEY_FIGURES if name in names), names[0] if names else "")
+    key = KEY_FIGURE if KEY_FIGURE in names else "".join(names[:1])
     if key:
         parts.append(_figure(data, key, files=False))
         parts.append(f"<p>{link('figures.html', f'All {len(names)} figures')}, with tables of what they show.</p>")
