@@ -208,14 +208,17 @@ def test_pages_ask_for_nothing_outside(report: Path) -> None:
             assert mark not in text, (page, mark)
 
 
-def test_the_answer_has_the_numbers_of_the_summary(run: Path, root: Path) -> None:
+def test_the_answer_names_models_readably_and_leaves_controls_out(run: Path, root: Path, report: Path) -> None:
     said = words.answer(read(run, root, labels={"net": "Net"}))
-    assert said == [
-        "Net ranks genes with a correlation of 0.57 (0.50 to 0.63) and people with \N{MINUS SIGN}0.01 (\N{MINUS SIGN}0.05 to 0.04) on average, which "
-        "cannot be told from 0: of 50 genes, 3 are significantly right and 4 significantly reversed.",
-        "Elastic net, from genotypes and out of fold, ranks people with 0.28 (0.20 to 0.30) on average: of 50 genes, 21 are "
-        "significantly right and 0 significantly reversed.",
-    ]
+    assert [sentence.split(" ")[0] for sentence in said] == ["Net", "Elastic"]
+    assert "0.570 [0.500, 0.630]" in said[0]
+    assert "does not rank people (mean r -0.010 [-0.050, 0.040])" in said[0]
+    assert "0.280 [0.200, 0.300]" in said[1]
+    # Two models of one name stay two.
+    both = words.answer(read(run, root, labels={"net": "One", "elastic_net": "One"}))
+    assert [sentence.split(" ")[0] for sentence in both] == ["Net", "Elastic_net"]
+    shown = "".join(Reader(report / "index.html").words)
+    assert "0.280 [0.200, 0.300]" in shown
 
 
 def test_long_tables_are_cut_and_say_so(report: Path) -> None:

@@ -96,6 +96,8 @@ def _baselines(settings: Mapping[str, Any]) -> list[Section]:
         )
     if "top_snp" in settings["baselines"]:
         said.append("Top SNP: the variant that correlates best in the training folds, also predicted out of fold.")
+    if "nearest_snp" in settings["baselines"]:
+        said.append("Nearest SNP: the variant nearest to the transcription start site, also predicted out of fold.")
     return [Section("Genotype baselines", tuple(said))]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import pandas as pd
 
 from pexbench.report.data import ReportData
 from pexbench.report.markup import Section
+from pexbench.scores.sentence import answer as sentences_of
 
 PAPER = "Huang et al., Nature Genetics 2023, https://doi.org/10.1038/s41588-023-01574-w"
 HEADLINE = "spearman"
@@ -19,7 +19,6 @@ AXES = {
     "across_genes_personal": "across genes, each person",
     "across_individuals": "across individuals, each gene",
 }
-AXES_GENES = "across_genes_reference"
 METRICS = ("across_genes", "across_individuals")
 
 
@@ -33,28 +32,14 @@ def question(data: ReportData) -> str:
 
 
 def answer(data: ReportData) -> list[str]:
-    """The answer in words and numbers, one sentence per model that reads sequence, one on the baselines.
-
-    Mean Spearman correlations with their 95 % intervals; where an interval holds 0 the sentence says so. Significant
-    is said at a false discovery rate of 5 %.
-    """
-    baselines = set(data.settings.get("baselines", []))
+    """The answer in words and numbers, a sentence per model and baseline; controls are left to the tables."""
     controls = set(data.settings.get("controls", []))
-    sentences = []
-    for model in data.models:
-        genes, people = headline(data.summary, model, AXES_GENES), headline(data.summary, model, "across_individuals")
-        if model in controls or people is None:
-            continue
-        name = data.label(model)[:1].upper() + data.label(model)[1:]
-        source = ", from genotypes and out of fold," if model in baselines else ""
-        # A model of differences between people has no level to compare genes by.
-        ranks = f"genes with a correlation of {_value(genes)}{_doubt(genes, ',')} and " if genes else ""
-        sentences.append(
-            f"{name}{source} ranks {ranks}people with {_value(people)} on average{_doubt(people)}: of "
-            f"{counted(int(people['n_units']), 'gene')}, {int(people['n_significant_positive']):,} are significantly right and "
-            f"{int(people['n_significant_negative']):,} significantly reversed."
-        )
-    return sentences or ["No model was scored."]
+    kept = data.summary[~data.summary["model"].isin(controls)]
+    names = {model: data.label(model) for model in kept["model"].unique()}
+    # Two models of one label would become one.
+    named = {model: name if list(names.values()).count(name) == 1 else model for model, name in names.items()}
+    sentences = sentences_of(kept.assign(model=kept["model"].map(named)))
+    return [sentence[:1].upper() + sentence[1:] for sentence in sentences] or ["No model was scored."]
 
 
 def headline(summary: pd.DataFrame, model: str, axis: str) -> Mapping[str, Any] | None:
@@ -67,18 +52,6 @@ def headline(summary: pd.DataFrame, model: str, axis: str) -> Mapping[str, Any] 
         & summary["mean"].notna()
     ]
     return {str(key): value for key, value in rows.iloc[0].items()} if len(rows) else None
-
-
-def _value(row: Mapping[str, Any]) -> str:
-    value = f"{row['mean']:.2f}"
-    if math.isfinite(row["lower"]) and math.isfinite(row["upper"]):
-        value += f" ({row['lower']:.2f} to {row['upper']:.2f})"
-    return value.replace("-", "\N{MINUS SIGN}")
-
-
-def _doubt(row: Mapping[str, Any], end: str = "") -> str:
-    """Words for an interval that holds 0."""
-    return f", which cannot be told from 0{end}" if row["lower"] <= 0 <= row["upper"] else ""
 
 
 def counted(number: int, noun: str, several: str = "") -> str:
