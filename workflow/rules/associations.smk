@@ -67,7 +67,7 @@ if GENOTYPED:
         output:
             genes=report(
                 "<run>/associations.tsv",
-                category="Variants",
+                category="Variant effects",
                 caption="../report/associations.rst",
                 labels={"what": "Genotypes and measured expression (TSV)"},
             ),

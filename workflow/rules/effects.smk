@@ -77,11 +77,13 @@ if EXPLAINED:
                 "<run>/direction.tsv",
                 category="Scores",
                 caption="../report/direction.rst",
+                labels={"what": "Direction, gene by gene (TSV)"},
             ),
             summary=report(
                 "<run>/direction_summary.tsv",
                 category="Scores",
-                caption="../report/direction.rst",
+                caption="../report/direction_summary.rst",
+                labels={"what": "Direction, per model (TSV)"},
             ),
         log:
             "<logs>/direction.log",
@@ -161,11 +163,13 @@ for model in EXPLAINED:
                 f"<run>/variant_effects/{model}.genes.tsv",
                 category="Variant effects",
                 caption="../report/variant_effects.rst",
+                labels={"what": f"Effects of single variants, {model} (TSV)"},
             ),
             drivers=report(
                 f"<run>/variant_effects/{model}.drivers.tsv",
                 category="Variant effects",
                 caption="../report/drivers.rst",
+                labels={"what": f"Driver variants, {model} (TSV)"},
             ),
         log:
             f"<logs>/gather_variant_effects/{model}.log",

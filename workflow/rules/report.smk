@@ -12,6 +12,12 @@ REPORTED = [
     "summary.tsv",
     *(f"scores/{name}.tsv" for name in SCORED),
     *(["associations.tsv"] if GENOTYPED else []),
+    *(["direction_summary.tsv", "direction.tsv"] if EXPLAINED else []),
+    *(
+        f"variant_effects/{model}.{kind}.tsv"
+        for model in EXPLAINED
+        for kind in ("genes", "drivers")
+    ),
     "inputs/dropped.tsv",
     *(["benchmarks/inference.tsv"] if NETWORKS else []),
 ]

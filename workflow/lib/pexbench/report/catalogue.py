@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SCORES = "Scores"
-EFFECTS = "Variants"
+EFFECTS = "Variant effects"
 INPUTS = "Inputs and coverage"
 METHODS = "Methods and provenance"
 PERFORMANCE = "Performance"
