@@ -13,9 +13,9 @@ FIGURES = dict(
 # Tables beyond scores and predictions; a run without networks has no effects of variants.
 TABLES_OF_FIGURES = {
     "people": "<inputs>/people.tsv",
-    "associations": "<run>/associations.tsv",
-    "leads": "<run>/associations.leads.parquet",
-    "cis": "<run>/associations.cis.parquet",
+    "associations": "<run>/associations.tsv" if GENOTYPED else [],
+    "leads": "<run>/associations.leads.parquet" if GENOTYPED else [],
+    "cis": "<run>/associations.cis.parquet" if GENOTYPED else [],
     "effects": [f"<run>/variant_effects/{model}.parquet" for model in EXPLAINED],
     "lead_effects": [f"<run>/variant_effects/{model}.genes.tsv" for model in EXPLAINED],
     "direction": "<run>/direction.tsv" if EXPLAINED else [],

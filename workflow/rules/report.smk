@@ -10,6 +10,9 @@ LANDING = str(
 # Tables that every finished run has; those of targets that were asked for by name join where they are.
 REPORTED = [
     "summary.tsv",
+    "comparisons.tsv",
+    "added_value.tsv",
+    "coverage.tsv",
     *(f"scores/{name}.tsv" for name in SCORED),
     *(["associations.tsv"] if GENOTYPED else []),
     *(["direction_summary.tsv", "direction.tsv"] if EXPLAINED else []),

@@ -105,6 +105,7 @@ rule compare_models:
             "<run>/comparisons.tsv",
             category="Scores",
             caption="../report/comparisons.rst",
+            labels={"what": "Models compared in pairs (TSV)"},
         ),
         added="<run>/added_value.tsv",
     log:
@@ -136,7 +137,10 @@ rule coverage:
         imports=expand("<run>/predictions/{table}.import.json", table=TABLES),
     output:
         report(
-            "<run>/coverage.tsv", category="Inputs", caption="../report/coverage.rst"
+            "<run>/coverage.tsv",
+            category="Inputs and coverage",
+            caption="../report/coverage.rst",
+            labels={"what": "People, genes and variants used (TSV)"},
         ),
     log:
         "<logs>/coverage.log",
