@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
+from pexbench import heritability
 from pexbench.baselines.elastic_net import Settings, predict_elastic_net
 from pexbench.baselines.top_snp import predict_top_snp
 from pexbench.cohort import read_expression
@@ -86,7 +88,9 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> Truth:
         best = dosages[:, variants.index(top.variant)]
         h2 = float(told.loc[gene_id, "h2"])
         share = dosages.mean(axis=0) / 2
-        blup = best_linear_prediction(dosages[:, (share > 0.05) & (share < 0.95)], measured, net.folds, h2 or 0.01)
+        common = dosages[:, (share > 0.05) & (share < 0.95)].astype(np.float64)
+        blup = best_linear_prediction(common, measured, net.folds, h2 or 0.01)
+        reml = heritability.estimate(common, measured)
         rows.append(
             {
                 "gene_id": gene_id,
@@ -99,6 +103,8 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> Truth:
                 "oracle": correlation(true, measured),
                 "top_sign_agrees": np.sign(top.r) == np.sign(correlation(best, true)),
                 "told_h2": correlation(blup, measured),
+                "reml": reml.h2,
+                "reml_p": reml.p,
             }
         )
     return Truth(pd.DataFrame(rows))
@@ -141,3 +147,17 @@ def test_the_recovered_direction_agrees_with_the_truth(truth: Truth) -> None:
 
 def test_more_heritable_genes_are_predicted_better(truth: Truth) -> None:
     assert truth.heritable["net"].corr(truth.heritable["h2"], method="spearman") > 0.5
+
+
+def test_heritability_is_that_of_the_simulation(truth: Truth) -> None:
+    """Unbiased on average, ordered by the truth, and not found where there is none."""
+    genes = truth.heritable
+    error = genes["reml"] - genes["h2"]
+    assert abs(error.mean()) < 3 * standard_error(error)
+    assert standard_error(error) < 0.03, "the comparison can tell a bias of a tenth"
+    assert genes["reml"].corr(genes["h2"], method="spearman") > 0.6
+    # At the boundary: half of null genes have p = 1, and 5 % of all lie below 0.05.
+    null = truth.null["reml_p"]
+    assert (null < 0.05).sum() <= stats.binom.ppf(0.999, len(null), 0.05)
+    assert truth.null["reml"].mean() < 0.05
+    assert (genes["reml_p"] < 0.05).mean() > 0.8
