@@ -62,15 +62,20 @@ def _shares(row: pd.Series) -> str:
     if not row["n_units"]:
         return ""
     text = (
-        f"; {row['share_significant_positive']:.1%} of {row['n_units']:,} genes significantly right, "
-        f"{row['share_significant_negative']:.1%} significantly wrong in sign (FDR 5 %)"
+        f"; {percent(row['share_significant_positive'])} of {row['n_units']:,} genes significantly right, "
+        f"{percent(row['share_significant_negative'])} significantly wrong in sign (FDR 5 %)"
     )
     silent = int(row["n_constant"]) + int(row["n_below_floor"])
     if silent:
-        text += f", {silent / row['n_units']:.1%} with the same prediction for everyone"
+        text += f", {percent(silent / row['n_units'])} with the same prediction for everyone"
     if np.isfinite(row["null_mean_absolute"]):
         p = row["p_mean_absolute"]
         text += (
             f"; mean |r| {row['mean_absolute']:.3f}, {row['null_mean_absolute']:.3f} with people shuffled (p = {p:.2g})"
         )
     return text
+
+
+def percent(share: float) -> str:
+    """A share as per cent, for example ``6.7 %``."""
+    return f"{100 * share:.3g} %"
