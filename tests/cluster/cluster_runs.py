@@ -13,6 +13,8 @@ from snakemake_runs import Clone, make_clone
 #: What happens to the first job of each shard of the model that wants a GPU.
 FAULTS = {"sim1_0001": "cancelled", "sim1_0002": "too slow", "sim2_0001": "too large", "sim2_0002": "requeued"}
 MEMORY = 500
+#: What the run makes. Every SLURM job starts Snakemake twice: one figure stands for all.
+TARGETS = ("scores", "results/test/figures/fig1b_distributions.png")
 #: Seconds after which something is taken to hang. A run takes 2 to 6 minutes here, as busy as the machine is.
 PATIENCE = 900
 #: Put before the test model's adapter: looks at what SLURM granted the job, and misbehaves if it is the first try.
@@ -90,7 +92,12 @@ class History:
 def cluster_clone(folder: Path) -> Clone:
     """A clone whose test model wants a GPU and misbehaves."""
     clone = make_clone(
-        folder, simulation={"people": 20, "genes": 24, "seed": 3}, genes_per_shard=6, baselines=[], controls=[]
+        folder,
+        simulation={"people": 20, "genes": 24, "seed": 3},
+        genes_per_shard=6,
+        baselines=[],
+        controls=[],
+        variant_effects={"genes": "none"},
     )
     card = clone.folder / "gc_content" / "card.yaml"
     card.write_text(card.read_text().replace("gpu: none", "gpu: required"))
@@ -114,7 +121,7 @@ def listed() -> dict[str, tuple[str, str, str, str]]:
 
 def start(clone: Clone, log: Path, *targets: str) -> subprocess.Popen[bytes]:
     """Snakemake with the slurm profile, in the background."""
-    command = [*clone.command(*targets, "--profile", "slurm", "--profile", "site.yaml")]
+    command = [*clone.command(*(targets or TARGETS), "--profile", "slurm", "--profile", "site.yaml")]
     # The profile decides about cores; --configfile takes every word that follows it.
     del command[command.index("--cores") : command.index("--cores") + 2]
     with open(log, "ab") as out:

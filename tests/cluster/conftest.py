@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import slurm
-from cluster_runs import FAULTS, PATIENCE, History, cluster_clone, listed, start, wait_for
+from cluster_runs import FAULTS, PATIENCE, TARGETS, History, cluster_clone, listed, start, wait_for
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +46,7 @@ def history(cluster: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         assert story.clone.run("--unlock").returncode == 0
         run = start(story.clone, log)
         plain = subprocess.Popen(
-            story.local.command(), cwd=story.local.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            story.local.command(*TARGETS), cwd=story.local.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         struck: set[str] = set()
         until = time.monotonic() + PATIENCE

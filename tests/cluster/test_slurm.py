@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster_runs import FAULTS, History, cluster_clone, listed, start
+from cluster_runs import FAULTS, TARGETS, History, cluster_clone, listed, start
 from snakemake_runs import ROOT
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -68,7 +68,7 @@ def test_status_counts_the_shards(history: History) -> None:
 
 
 def test_a_second_run_submits_nothing(history: History) -> None:
-    assert history.clone.planned("--profile", "slurm") == {}
+    assert history.clone.planned(*TARGETS, "--profile", "slurm") == {}
 
 
 def test_a_gpu_that_slurm_promised_and_torch_does_not_see_is_told(cluster: Path, tmp_path: Path) -> None:

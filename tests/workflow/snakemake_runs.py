@@ -64,7 +64,7 @@ class Clone:
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=600,
+            timeout=1800,
         )
 
     def command(self, *arguments: str) -> list[str]:
