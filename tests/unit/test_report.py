@@ -96,7 +96,7 @@ def run(tmp_path: Path) -> Path:
             note=NASTY,
         ),
         summary_row("elastic_net", "across_individuals", 0.28, 0.2, 0.3, n_significant_positive=21),
-        summary_row("shuffled", "across_individuals", 0.0, -0.1, 0.1),
+        summary_row("shuffled", "across_individuals", 0.0, float("nan"), float("nan")),
     ]
     pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(folder / "summary.tsv", sep="\t", index=False)
     scores = pd.DataFrame({"unit_id": [f"G{n}" for n in range(500)], "value": np.linspace(-1, 1, 500), "note": NASTY})
@@ -219,6 +219,12 @@ def test_the_answer_names_models_readably_and_leaves_controls_out(run: Path, roo
     assert [sentence.split(" ")[0] for sentence in both] == ["Net", "Elastic_net"]
     shown = "".join(Reader(report / "index.html").words)
     assert "0.280 [0.200, 0.300]" in shown
+
+
+def test_a_mean_without_an_interval_says_so(report: Path) -> None:
+    shown = "".join(Reader(report / "index.html").words)
+    assert "0.000no interval" in shown
+    assert "nan" not in shown.lower()
 
 
 def test_long_tables_are_cut_and_say_so(report: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import shutil
 import struct
 from pathlib import Path
@@ -126,7 +127,9 @@ def _means(data: ReportData) -> str:
                 cells.append("<td></td>")
                 continue
             shown = f"{row['mean']:.3f}".replace("-", "\N{MINUS SIGN}")
-            bounds = f"{row['lower']:.3f} to {row['upper']:.3f}".replace("-", "\N{MINUS SIGN}")
+            known = math.isfinite(row["lower"]) and math.isfinite(row["upper"])
+            bounds = f"{row['lower']:.3f} to {row['upper']:.3f}" if known else "no interval"
+            bounds = bounds.replace("-", "\N{MINUS SIGN}")
             cells.append(f"<td>{text(shown)}<br><small>{text(bounds)}</small></td>")
         lines.append(f'<tr><th scope="row">{text(data.label(model))}</th>{"".join(cells)}</tr>')
     return (
