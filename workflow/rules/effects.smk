@@ -5,11 +5,6 @@ EFFECTS = config["variant_effects"]
 EXPLAINED = [] if EFFECTS["genes"] == "none" else NETWORKS
 
 
-def combined(model):
-    """How a person's prediction is made from two, which decides the scale of effects."""
-    return MODELS[model]["combine_haplotypes"]
-
-
 if EXPLAINED:
 
     # Fails on a gene that the run does not have before any model is loaded.

@@ -185,3 +185,19 @@ def reference_of(wildcards):
         return []
     model = wildcards.scored if wildcards.scored in MODELS else CONTROL_MODEL
     return f"{RUN}/predictions/{model}.reference.tsv"
+
+
+def combined(model):
+    """How a person's prediction is made from two, which decides the scale of effects."""
+    return MODELS[model]["combine_haplotypes"]
+
+
+def numerical_error(wildcards):
+    """The numerical error of a sequence model, or of the model behind a control; baselines and tables have none."""
+    control = wildcards.scored in CONTROLS
+    model = CONTROL_MODEL if control else wildcards.scored
+    return (
+        option("--numerical-error", CARDS[model].numerical_error)
+        if model in CARDS
+        else ""
+    )

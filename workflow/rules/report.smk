@@ -71,10 +71,10 @@ rule report:
     conda:
         "../../envs/base.yaml"
     params:
-        run=str(RUN),
+        run=subpath(output.index, ancestor=2),
         checks=[f"{RUN}/{place}" for place in CHECKS],
         figures=list(FIGURES),
-        captions=str(ROOT / "workflow" / "report"),
+        captions=lambda wildcards, input: str(Path(input.captions[0]).parent),
         folder=subpath(output.index, parent=True),
         title=config["title"] or config["run"],
         labels=LABELS,

@@ -14,17 +14,6 @@ SCORE_FACTS = " ".join(
 PEOPLE_FACTS = "<inputs>/people.tsv" if SCORE_FACTS else []
 
 
-def numerical_error(wildcards):
-    """The numerical error of a sequence model, or of the model behind a control; baselines and tables have none."""
-    control = wildcards.scored in CONTROLS
-    model = CONTROL_MODEL if control else wildcards.scored
-    return (
-        option("--numerical-error", CARDS[model].numerical_error)
-        if model in CARDS
-        else ""
-    )
-
-
 rule score_model:
     input:
         people="<run>/predictions/{scored}.parquet",
