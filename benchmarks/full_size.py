@@ -82,6 +82,7 @@ def measure(folder: Path, number_of_genes: int, number_of_people: int, number_of
 
     rows = genes()[:number_of_genes]
     people = [f"HG{number:05d}" for number in range(1, max(PEOPLE_MEASURED, number_of_people) + 1)]
+    folder.mkdir(parents=True, exist_ok=True)
     expression = folder / "expression.txt.gz"
     write_expression(expression, rows, MEASURED * number_of_genes // len(genes()), people)
     people = people[:number_of_people]
