@@ -7,27 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from outside_card import network_of, outside_card
 from pexbench.models import find_model, load_adapter
 
-CARD = """
-name: linear
-title: Linear
-description: Sum of one number per letter and position; a test model.
-citation: none
-doi: ''
-licence: MIT
-input: {{length: {length}, tss_index_plus: {plus}, tss_index_minus: {minus}, strand: oriented, alphabet: ACGT, unknown: zero}}
-output: {{description: a sum, unit: none, scale: linear}}
-networks: {{drawn: {{description: drawn, weights: {{table: table.npy}}}}}}
-default_network: drawn
-implementations: {{numpy: {{environment: base, module: adapter}}}}
-default_implementation: numpy
-batch_size: 16
-memory_mb: 500
-gpu: none
-trained: false
-tolerance: 1.0e-6
-"""
 ADAPTER = '''
 import numpy as np
 
@@ -53,7 +35,9 @@ def adapter(folder: Path, table: np.ndarray, plus: int, minus: int) -> Any:
     """The model of a table float64 [length, 5], with the index of the TSS for either strand."""
     model = folder / "linear"
     model.mkdir(parents=True)
-    (model / "card.yaml").write_text(CARD.format(length=len(table), plus=plus, minus=minus))
+    (model / "card.yaml").write_text(
+        outside_card("linear", length=len(table), plus=plus, minus=minus, **network_of("table.npy"))
+    )
     (model / "adapter.py").write_text(ADAPTER)
     np.save(model / "table.npy", table)
     return load_adapter(find_model(str(model)), None, {"table": model / "table.npy"})

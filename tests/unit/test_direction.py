@@ -9,6 +9,7 @@ from scipy.stats import binom
 from statsmodels.stats.proportion import proportion_confint
 
 from pexbench.direction import BELOW, FLAT, directions, gather, summarise
+from pexbench.errors import InputError
 from pexbench.variant_sums import OUTSIDE
 
 
@@ -23,8 +24,8 @@ def tables(effects: list[float], slopes: list[float], reference: float = 10.0) -
             "note": "",
         }
     )
-    associations = pd.DataFrame(
-        {"gene_id": names, "slope": slopes, "p": 0.01, "p_bonferroni": [0.001, 0.2] * (len(names) // 2)}
+    associations = genes[["gene_id", "lead_variant"]].assign(
+        slope=slopes, p=0.01, p_bonferroni=[0.001, 0.2] * (len(names) // 2)
     )
     return genes, associations.iloc[::-1]  # genes are matched by name
 
@@ -39,6 +40,15 @@ def test_signs_floors_and_reasons() -> None:
     # The floor is relative to the reference prediction; of logs it is the relative error itself.
     assert directions("m", genes, associations, 5e-7, False)["agree"].tolist()[2] is True
     assert directions("m", genes, associations, 2e-6, True)["agree"].tolist()[2] is True
+
+
+def test_effects_of_other_variants_are_refused() -> None:
+    genes, associations = tables([1, 1], [1, 1])
+    with pytest.raises(InputError, match=r"model m: effects of gene\(s\) G1 are of another lead variant"):
+        directions("m", genes, associations[associations["gene_id"] != "G1"], 2e-6, False)
+    genes.loc[0, "lead_variant"] = "1:9:A:C"
+    with pytest.raises(InputError, match="G0 are of another"):
+        directions("m", genes, associations, 2e-6, False)
 
 
 def test_genes_without_a_lead_have_no_row() -> None:
@@ -61,7 +71,7 @@ def test_share_interval_and_p_against_others(agree: int, n: int) -> None:
 def test_two_scopes_of_two_models() -> None:
     genes, associations = tables([1, 1, -1, -1], [1, 1, 1, 1])
     none = genes.assign(lead_effect=0.0)
-    table, summary = gather({"a": genes, "b": none}, associations, {}, {})
+    table, summary = gather({"a": genes, "b": none}, associations, {"a": 2e-6, "b": 2e-6}, {})
     assert len(table) == 8
     assert summary["model"].tolist() == ["a", "a", "b", "b"]
     assert summary["scope"].tolist() == ["all", "significant"] * 2

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from outside_card import network_of, outside_card
 from pexbench.direction import gather
 from pexbench.genes import Gene, read_genes
 from pexbench.models import find_model, load_adapter
@@ -23,26 +24,15 @@ from pexbench.variants import VariantRules, subset_variants
 
 pytestmark = pytest.mark.slow
 REACH, FLANK = 91_000, 95_000
-CARD = f"""
-name: truth
-title: Truth
-description: Knows which letters of the simulated cohort act on which gene; a test model.
-citation: none
-doi: ''
-licence: MIT
-input: {{length: {2 * REACH + 1}, tss_index_plus: {REACH}, tss_index_minus: {REACH}, strand: plus, alphabet: ACGT, unknown: zero}}
-output: {{description: genetic value, unit: none, scale: log}}
-networks: {{known: {{description: known, weights: {{table: table.npz}}}}}}
-default_network: known
-implementations: {{numpy: {{environment: base, module: adapter}}}}
-default_implementation: numpy
-options: {{sign: {{default: 1, description: of all effects}}}}
-batch_size: 16
-memory_mb: 500
-gpu: none
-trained: false
-tolerance: 1.0e-6
-"""
+CARD = outside_card(
+    "truth",
+    length=2 * REACH + 1,
+    plus=REACH,
+    minus=REACH,
+    strand="plus",
+    options={"sign": {"default": 1, "description": "of all effects"}},
+    **network_of("table.npz"),
+)
 ADAPTER = '''
 import numpy as np
 
@@ -128,7 +118,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     sums, drivers, _ = shard_sums(genes, chosen, effects, *tables)
     wrong, *_ = shard_sums(genes, chosen, shard_effects(loaded(-1), genes, *settings), *tables)
     slopes = [own[np.abs(own).argmax()] if len(own) else np.nan for own in sizes.values()]
-    associations = pd.DataFrame({"gene_id": list(sizes), "slope": slopes, "p": 0.0, "p_bonferroni": 0.0})
+    associations = chosen[["gene_id", "lead_variant"]].assign(slope=slopes, p=0.0, p_bonferroni=0.0)
     genetic = pd.read_parquet(folder / "truth_genetic.parquet").set_index(["gene_id", "sample"])["genetic"]
     dosages = {}
     for gene in genes:
@@ -211,7 +201,9 @@ def test_a_gene_without_effects_says_so(run: Run) -> None:
 
 
 def test_every_sign_is_right_and_a_turned_model_has_every_sign_wrong(run: Run) -> None:
-    _, summary = gather({"truth": run.sums, "turned": run.wrong}, run.associations, {}, {})
+    _, summary = gather(
+        {"truth": run.sums, "turned": run.wrong}, run.associations, dict.fromkeys(("truth", "turned"), 2e-6), {}
+    )
     summary = summary[summary["scope"] == "all"].set_index("model")
     assert summary["n"].tolist() == [len(causal(run))] * 2
     assert summary["share"].tolist() == [1, 0]

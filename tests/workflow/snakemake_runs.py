@@ -10,27 +10,13 @@ from pathlib import Path
 
 import yaml
 
+from outside_card import outside_card
+
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "workflow", "config", "envs", "profiles")
 
 #: A model from outside the package: GC content of the window, in gene direction; waits a little so that it can be killed.
-CARD = """
-name: gc_content
-title: GC content
-description: Share of G and C in 600 bp around the TSS; a test model from outside the package.
-citation: none
-doi: ''
-licence: MIT
-input: {length: 600, tss_index_plus: 299, tss_index_minus: 300, strand: oriented, alphabet: ACGT, unknown: zero}
-output: {description: share of G and C, unit: none, scale: linear}
-implementations: {numpy: {environment: base, module: adapter}}
-default_implementation: numpy
-batch_size: 16
-memory_mb: 500
-gpu: none
-trained: false
-tolerance: 1.0e-6
-"""
+CARD = outside_card("gc_content", length=600, plus=299, minus=300)
 ADAPTER = '''
 import os
 import time

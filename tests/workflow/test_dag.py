@@ -85,7 +85,7 @@ def test_a_second_run_has_nothing_to_do(finished: Clone) -> None:
 def test_a_changed_adapter_reruns_only_its_model(finished: Clone) -> None:
     with changed(finished.folder / "gc_content" / "adapter.py", "\n# changed\n"):
         jobs = finished.planned()
-    assert jobs.pop("predict_gc_content") == jobs.pop("variant_effects_gc_content") == jobs.pop("additivity") == 4
+    assert jobs.pop("predict_gc_content") == jobs.pop("variant_effects_gc_content") == 4
     assert jobs.pop("gather_predictions_gc_content") == jobs.pop("gather_variant_effects_gc_content") == 1
     assert jobs.pop("score_model") == 1
     assert set(jobs) <= set(SHARED)
@@ -160,7 +160,6 @@ def test_variant_effects_are_of_the_genes_that_are_asked_for_or_switched_off(fin
     for model in ("gc_content", "kmer_ridge"):
         assert jobs.pop(f"variant_effects_{model}") == 4
         assert jobs.pop(f"gather_variant_effects_{model}") == 1
-    assert jobs.pop("additivity") == 8
     assert set(jobs) <= {"direction", "variant_effects"}
 
 
@@ -201,7 +200,7 @@ def test_deleting_one_shard_rebuilds_it_and_what_hangs_on_it(finished: Clone) ->
         jobs = finished.planned("all", str(path.relative_to(finished.folder)))
     finally:
         kept.rename(path)
-    assert jobs.pop("predict_gc_content") == jobs.pop("additivity") == 1
+    assert jobs.pop("predict_gc_content") == 1
     assert jobs.pop("gather_predictions_gc_content") == jobs.pop("gather_variant_effects_gc_content") == 1
     assert jobs.pop("score_model") == 1
     assert set(jobs) <= set(SHARED)

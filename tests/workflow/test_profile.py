@@ -105,7 +105,6 @@ def test_one_model_again_reruns_nothing_else(finished: Clone) -> None:
     assert jobs.pop("predict_gc_content") == 4
     assert jobs.pop("gather_predictions_gc_content") == jobs.pop("gather_variant_effects_gc_content") == 1
     assert jobs.pop("score_model") == 1
-    assert jobs.pop("additivity") == 4  # compares with the predictions; the effects stay
     assert set(jobs) <= {
         "direction",
         "summarise",

@@ -26,43 +26,6 @@ if EXPLAINED:
             "pexbench base --log {log} choose_variants --genes {input.genes} --associations {input.associations} "
             "--wanted {params.wanted:q} --output {output}"
 
-    rule additivity:
-        input:
-            chosen="<run>/variant_effects/chosen.tsv",
-            effects="<run>/variant_effects/{model}/{shard}.parquet",
-            people="<run>/predictions/{model}/{shard}.parquet",
-            reference="<run>/predictions/{model}/{shard}.reference.tsv",
-            bcf="<run>/variants/{shard}.bcf",
-            index="<run>/variants/{shard}.bcf.csi",
-            genes="<inputs>/genes.tsv",
-            samples="<inputs>/samples.tsv",
-        output:
-            genes="<run>/variant_effects/{model}/{shard}.genes.tsv",
-            drivers="<run>/variant_effects/{model}/{shard}.drivers.tsv",
-            shares="<run>/variant_effects/{model}/{shard}.shares.tsv",
-        log:
-            "<logs>/additivity/{model}/{shard}.log",
-        wildcard_constraints:
-            model="|".join(EXPLAINED),
-        conda:
-            "../../envs/base.yaml"
-        resources:
-            runtime=growing(10, 1),
-        params:
-            card=lambda wildcards: MODELS[wildcards.model]["card"],
-            options=lambda wildcards: options_of(wildcards.model),
-            combine=lambda wildcards: combined(wildcards.model),
-            only=shard_genes,
-            flank=config["variants"]["flank"],
-            genotyping=GENOTYPE_OPTIONS,
-            code=digest(code.files("variant_sums")),
-        shell:
-            "pexbench base --log {log} additivity --model {wildcards.model} --card {params.card} "
-            "--options {params.options:q} --chosen {input.chosen} --effects {input.effects} --people {input.people} "
-            "--reference {input.reference} --bcf {input.bcf} --genes {input.genes} --only {params.only} "
-            "--samples {input.samples} --flank {params.flank} {params.genotyping} --combine {params.combine} "
-            "--output {output.genes} --output-drivers {output.drivers} --output-shares {output.shares}"
-
     rule direction:
         input:
             genes=expand("<run>/variant_effects/{model}.genes.tsv", model=EXPLAINED),
@@ -87,11 +50,7 @@ if EXPLAINED:
             "../../envs/base.yaml"
         params:
             models=EXPLAINED,
-            errors=[
-                f"{model}={CARDS[model].numerical_error}"
-                for model in EXPLAINED
-                if getattr(CARDS[model], "numerical_error", None)
-            ],
+            errors=[f"{model}={CARDS[model].numerical_error}" for model in EXPLAINED],
             combine=[f"{model}={combined(model)}" for model in EXPLAINED],
             code=digest(code.files("direction")),
         shell:
@@ -148,10 +107,14 @@ for model in EXPLAINED:
         name:
             f"gather_variant_effects_{model}"
         input:
+            chosen="<run>/variant_effects/chosen.tsv",
             effects=per_shard(f"<run>/variant_effects/{model}/{{shard}}.parquet"),
-            shares=per_shard(f"<run>/variant_effects/{model}/{{shard}}.shares.tsv"),
-            genes=per_shard(f"<run>/variant_effects/{model}/{{shard}}.genes.tsv"),
-            drivers=per_shard(f"<run>/variant_effects/{model}/{{shard}}.drivers.tsv"),
+            people=per_shard(f"<run>/predictions/{model}/{{shard}}.parquet"),
+            references=per_shard(f"<run>/predictions/{model}/{{shard}}.reference.tsv"),
+            bcf=per_shard("<run>/variants/{shard}.bcf"),
+            index=per_shard("<run>/variants/{shard}.bcf.csi"),
+            genes="<inputs>/genes.tsv",
+            samples="<inputs>/samples.tsv",
         output:
             effects=f"<run>/variant_effects/{model}.parquet",
             genes=report(
@@ -168,13 +131,25 @@ for model in EXPLAINED:
             ),
         log:
             f"<logs>/gather_variant_effects/{model}.log",
-        localrule: True
         conda:
             "../../envs/base.yaml"
+        resources:
+            mem_mb=growing(4000),
+            runtime=growing(60),
+        params:
+            model=model,
+            card=MODELS[model]["card"],
+            options=options_of(model),
+            combine=combined(model),
+            flank=config["variants"]["flank"],
+            genotyping=GENOTYPE_OPTIONS,
+            code=digest(code.files("variant_sums")),
         shell:
-            "pexbench base --log {log} gather_variant_effects --effects {input.effects} --shares {input.shares} "
-            "--genes {input.genes} --drivers {input.drivers} --output {output.effects} --output-genes {output.genes} "
-            "--output-drivers {output.drivers}"
+            "pexbench base --log {log} gather_variant_effects --model {params.model} --card {params.card} "
+            "--options {params.options:q} --genes {input.genes} --samples {input.samples} --chosen {input.chosen} "
+            "--effects {input.effects} --people {input.people} --references {input.references} --bcf {input.bcf} "
+            "--flank {params.flank} {params.genotyping} --combine {params.combine} --output {output.effects} "
+            "--output-genes {output.genes} --output-drivers {output.drivers}"
 
 
 rule variant_effects:

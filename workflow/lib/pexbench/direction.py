@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+from pexbench.errors import InputError, listing
 from pexbench.variant_sums import OUTSIDE
 
-#: Relative error of a prediction in float32, for models whose card says nothing else.
-NUMERICAL_ERROR = 2e-6
 SIGNIFICANT = 0.05
 COLUMNS = ("model", "gene_id", "variant", "measured_slope", "measured_p", "predicted_effect", "agree", "note")
 #: ``scope``: ``all`` genes with a lead variant, or those whose association is ``significant`` (p_bonferroni < 0.05).
@@ -37,9 +36,18 @@ def directions(
 
     Returns:
         :data:`COLUMNS`, one row per gene with a lead variant; ``agree`` is True, False, or missing with a ``note``.
+
+    Raises:
+        InputError: the effects are of other lead variants than the associations'.
     """
     led = genes[genes["lead_variant"] != ""]
     known = associations.set_index("gene_id").reindex(led["gene_id"])
+    other = led["gene_id"][known["lead_variant"].to_numpy() != led["lead_variant"].to_numpy()]
+    if len(other):
+        raise InputError(
+            f"model {model}: effects of gene(s) {listing(other)} are of another lead variant than the associations'; they "
+            "must be of one run; delete the model's variant_effects and run again."
+        )
     slope, p = (known[name].to_numpy(np.float64) for name in ("slope", "p"))
     effect = led["lead_effect"].to_numpy(np.float64)
     floor = numerical_error * (1.0 if logs else led["reference_prediction"].abs().to_numpy(np.float64))
@@ -93,11 +101,11 @@ def gather(
     Args:
         genes: ``variant_sums.GENE_COLUMNS`` by model.
         associations: of the run.
-        errors: relative numerical error by model; :data:`NUMERICAL_ERROR` where there is none.
+        errors: relative numerical error by model.
         combine: how a person's prediction is made, by model; ``mean`` where nothing is said.
     """
     parts = [
-        directions(model, table, associations, errors.get(model, NUMERICAL_ERROR), combine.get(model) == "mean_of_logs")
+        directions(model, table, associations, errors[model], combine.get(model) == "mean_of_logs")
         for model, table in genes.items()
     ]
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))

@@ -133,7 +133,6 @@ RESERVED = {
     "associations",
     "variant_effects",
     "direction",
-    "additivity",
     "people_facts",
     "check_inputs",
     "simulate",

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pexbench.genes import Gene
-from pexbench.genotypes import Missing, Unphased, read_genotypes
+from pexbench.genotypes import Genotypes, Missing, Unphased, read_genotypes
 from pexbench.haplotypes import FLANK, Cohort, cohort_sequences, encode
 from pexbench.incremental import Sequences
 from pexbench.models.card import Card
@@ -47,6 +47,12 @@ class Genotyping:
     region: str | None = None
     unphased: Unphased = "error"
     missing: Missing = "error"
+
+    def read(self, contig: str, start: int, end: int) -> Genotypes:
+        """Everyone's genotypes in an interval, 0-based, ``end`` not included; see ``genotypes.read_genotypes``."""
+        return read_genotypes(
+            self.store, contig, start, end, self.samples, unphased=self.unphased, missing=self.missing
+        )
 
 
 @dataclass(frozen=True)
@@ -182,15 +188,7 @@ def cohort_of(gene: Gene, window: Window, reference: Reference, genotyping: Geno
         known = np.frombuffer(reference.fetch(window.contig, window.start, window.end), dtype=np.uint8)
         alone = Sequences.whole(encode(known[None, :], window.reverse))
         return Cohort((), alone, np.empty((0, 2), np.int64)), 0
-    genotypes = read_genotypes(
-        genotyping.store,
-        gene.contig,
-        window.start - FLANK,
-        window.end + FLANK,
-        genotyping.samples,
-        unphased=genotyping.unphased,
-        missing=genotyping.missing,
-    )
+    genotypes = genotyping.read(gene.contig, window.start - FLANK, window.end + FLANK)
     variants = len(genotypes.select(window.start, window.end).positions)
     return cohort_sequences(reference, window, genotypes), variants
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from pexbench.errors import InputError, listing
 from pexbench.genes import Gene
-from pexbench.genotypes import Genotypes, read_genotypes
+from pexbench.genotypes import Genotypes
 from pexbench.haplotypes import FLANK, Cohort, cohort_sequences, encode
 from pexbench.predict import Genotyping, How
 from pexbench.reference import Reference
@@ -322,15 +322,7 @@ def _wanted(
     gene: Gene, window: Window, genotyping: Genotyping, wanted: AbstractSet[str] | None, lead: str
 ) -> tuple[list[Variant], list[Variant], Genotypes]:
     """Variants of the window (all, or those wanted), the lead if it lies elsewhere, and the genotypes read."""
-    genotypes = read_genotypes(
-        genotyping.store,
-        gene.contig,
-        window.start - FLANK,
-        window.end + FLANK,
-        genotyping.samples,
-        unphased=genotyping.unphased,
-        missing=genotyping.missing,
-    )
+    genotypes = genotyping.read(gene.contig, window.start - FLANK, window.end + FLANK)
     variants, _ = carried_variants(genotypes.select(window.start, window.end))
     outside = [parse_variant(lead)] if lead and not parse_variant(lead).overlaps(window) else []
     names = {variant.name for variant in variants} | {variant.name for variant in outside}

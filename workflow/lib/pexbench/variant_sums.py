@@ -20,7 +20,6 @@ from pexbench.additivity import (
 )
 from pexbench.errors import InputError, listing
 from pexbench.genes import Gene
-from pexbench.genotypes import read_genotypes
 from pexbench.predict import Genotyping
 from pexbench.variant_effects import carried_variants, choices, on_scale, parse_variant
 from pexbench.windows import Window, WindowRule, window_of
@@ -134,15 +133,7 @@ def _carried(
 ) -> tuple[list[str], NDArray[np.float32], int]:
     """Names and copies of the window's variants, and how many of the run's variants lie outside the window."""
     start, end = min(window.start, gene.tss0 - flank), max(window.end, gene.tss0 + flank + 1)
-    genotypes = read_genotypes(
-        genotyping.store,
-        gene.contig,
-        start,
-        end,
-        genotyping.samples,
-        unphased=genotyping.unphased,
-        missing=genotyping.missing,
-    )
+    genotypes = genotyping.read(gene.contig, start, end)
     variants, _ = carried_variants(genotypes)
     within, copies = carried_variants(genotypes.select(window.start, window.end))
     return [variant.name for variant in within], copies, len(variants) - len(within)

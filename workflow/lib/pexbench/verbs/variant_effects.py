@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,47 +52,49 @@ def variant_effects(arguments: argparse.Namespace) -> None:
     write_table(table, arguments.output)
 
 
-def additivity(arguments: argparse.Namespace) -> None:
-    """Compare sums of single effects with a model's predictions of people, and find driver variants."""
+def gather_variant_effects(arguments: argparse.Namespace) -> None:
+    """Put one model's variant effects together: their sums against people's predictions, driver variants, shares."""
     import pandas as pd
 
+    from pexbench.cohort import read_run_samples
     from pexbench.files import read_table, write_table
+    from pexbench.genes import genes_from_table
     from pexbench.models import find_model
     from pexbench.predict import Genotyping
     from pexbench.predictions import read_reference
     from pexbench.variant_sums import shard_sums
 
-    genes, _, samples = common.shard_genes(arguments)
-    table, drivers, shares = shard_sums(
-        genes,
-        read_table(arguments.chosen),
-        pd.read_parquet(arguments.effects),
-        pd.read_parquet(arguments.people),
-        read_reference(arguments.reference),
-        Genotyping(arguments.bcf, samples, None, arguments.unphased, arguments.missing),
-        find_model(arguments.card).with_options(common.options(arguments.options)).window_rule(),
-        arguments.flank,
-        arguments.combine,
-        arguments.model,
-    )
-    write_table(drivers, arguments.output_drivers)
-    write_table(shares, arguments.output_shares)
-    write_table(table, arguments.output)
+    genes = genes_from_table(read_table(arguments.genes), arguments.genes)
+    samples, chosen = read_run_samples(arguments.samples), read_table(arguments.chosen)
+    rule = find_model(arguments.card).with_options(common.options(arguments.options)).window_rule()
+    tables, found = [], []
+    for paths in zip(arguments.effects, arguments.people, arguments.references, arguments.bcf, strict=True):
+        effects, reference = pd.read_parquet(paths[0]), read_reference(paths[2])
+        sums = shard_sums(
+            [genes[gene_id] for gene_id in reference["gene_id"]],
+            chosen,
+            effects,
+            pd.read_parquet(paths[1]),
+            reference,
+            Genotyping(paths[3], samples, None, arguments.unphased, arguments.missing),
+            rule,
+            arguments.flank,
+            arguments.combine,
+            arguments.model,
+        )
+        tables.append(effects.merge(sums[2], on=["gene_id", "variant"], how="left", validate="1:1"))
+        found.append(sums[:2])
+        LOG.info("%s (%d of %d shards): %d variants", paths[0].stem, len(tables), len(arguments.effects), len(effects))
+    write_table(_together(tables), arguments.output)
+    for parts, output in zip(zip(*found, strict=True), (arguments.output_genes, arguments.output_drivers), strict=True):
+        write_table(_together(parts), output)
 
 
-def gather_variant_effects(arguments: argparse.Namespace) -> None:
-    """Put the variant effects of all shards of one model together, with each variant's share of the sum's spread."""
+def _together(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Tables one below the other; one without rows has columns without a type, so only those with rows count."""
     import pandas as pd
 
-    from pexbench.files import read_table, write_table
-
-    tables = [pd.read_parquet(path) for path in arguments.effects]
-    # A shard without any variant has columns without a type.
-    effects = pd.concat([one for one in tables if len(one)] or tables, ignore_index=True)
-    shares = pd.concat([read_table(path, share=float, driver=float) for path in arguments.shares], ignore_index=True)
-    write_table(effects.merge(shares, on=["gene_id", "variant"], how="left", validate="1:1"), arguments.output)
-    for paths, output in ((arguments.genes, arguments.output_genes), (arguments.drivers, arguments.output_drivers)):
-        write_table(pd.concat([read_table(path) for path in paths], ignore_index=True), output)
+    return pd.concat([table for table in tables if len(table)] or list(tables)[:1], ignore_index=True)
 
 
 def direction(arguments: argparse.Namespace) -> None:
@@ -138,28 +141,27 @@ def add(parsers: Any) -> None:
     _add_combine(parser)
     parser.add_argument("--output", type=Path, required=True, help="Parquet")
 
-    parser = common.verb(parsers, additivity)
+    parser = common.verb(parsers, gather_variant_effects)
     parser.add_argument("--model", required=True)
     parser.add_argument("--card", required=True, help="model name or folder")
     parser.add_argument("--options", nargs="*", default=[], help="key=value")
+    parser.add_argument("--genes", type=Path, required=True, help="genes.tsv that check_inputs wrote")
+    parser.add_argument("--samples", type=Path, required=True, help="samples.tsv that check_inputs wrote")
     parser.add_argument("--chosen", type=Path, required=True, help="what choose_variants wrote")
-    parser.add_argument("--effects", type=Path, required=True, help="what variant_effects wrote")
-    parser.add_argument("--people", type=Path, required=True, help="the shard's predictions, Parquet")
-    parser.add_argument("--reference", type=Path, required=True, help="the shard's reference predictions")
-    parser.add_argument("--bcf", type=Path, required=True, help="the shard's variants")
+    of_shards = {
+        "--effects": "what variant_effects wrote, one per shard",
+        "--people": "predictions, in the same order",
+        "--references": "reference predictions, in the same order",
+        "--bcf": "variants, in the same order",
+    }
+    for name, text in of_shards.items():
+        parser.add_argument(name, type=Path, nargs="+", required=True, help=text)
     parser.add_argument("--flank", type=int, required=True, help="bp on either side of a TSS")
-    common.add_shard(parser)
     common.add_genotyping(parser)
     _add_combine(parser)
-    parser.add_argument("--output", type=Path, required=True, help="table, one row per gene")
+    parser.add_argument("--output", type=Path, required=True, help="Parquet, every variant")
+    parser.add_argument("--output-genes", type=Path, required=True, help="table, one row per gene")
     parser.add_argument("--output-drivers", type=Path, required=True, help="table, driver variants")
-    parser.add_argument("--output-shares", type=Path, required=True, help="table, share of the spread, all variants")
-
-    parser = common.verb(parsers, gather_variant_effects)
-    for name in ("--effects", "--shares", "--genes", "--drivers"):
-        parser.add_argument(name, type=Path, nargs="+", required=True)
-    for name in ("--output", "--output-genes", "--output-drivers"):
-        parser.add_argument(name, type=Path, required=True)
 
     parser = common.verb(parsers, direction)
     parser.add_argument("--models", nargs="+", required=True)
