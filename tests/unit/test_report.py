@@ -210,13 +210,15 @@ def test_pages_ask_for_nothing_outside(report: Path) -> None:
 
 def test_the_answer_names_models_readably_and_leaves_controls_out(run: Path, root: Path, report: Path) -> None:
     said = words.answer(read(run, root, labels={"net": "Net"}))
-    assert [sentence.split(" ")[0] for sentence in said] == ["Net", "Elastic"]
+    assert [sentence.split(" ")[0] for sentence in said] == ["Net", "elastic"]
     assert "0.570 [0.500, 0.630]" in said[0]
     assert "does not rank people (mean r -0.010 [-0.050, 0.040])" in said[0]
     assert "0.280 [0.200, 0.300]" in said[1]
+    # Names stay as they are written.
+    assert words.answer(read(run, root, labels={"net": "scBasset"}))[0].startswith("scBasset ")
     # Two models of one name stay two.
     both = words.answer(read(run, root, labels={"net": "One", "elastic_net": "One"}))
-    assert [sentence.split(" ")[0] for sentence in both] == ["Net", "Elastic_net"]
+    assert [sentence.split(" ")[0] for sentence in both] == ["net", "elastic_net"]
     shown = "".join(Reader(report / "index.html").words)
     assert "0.280 [0.200, 0.300]" in shown
 
@@ -248,6 +250,13 @@ def test_an_earlier_reports_pages_go(report: Path, run: Path, root: Path) -> Non
     write_report(read(run, root, tables=[run / "summary.tsv"]), report)
     assert not (report / "tables" / "scores_net.html").exists()
     assert "scores_net" not in (report / "tables.html").read_text()
+
+
+def test_checks_of_an_earlier_run_with_genotypes_are_not_told(run: Path, root: Path) -> None:
+    assert read(run, root).checks is not None
+    place = run / "inputs" / "inputs.json"
+    place.write_text(json.dumps(json.loads(place.read_text()) | {"genotypes": False}))
+    assert read(run, root).checks is None
 
 
 def test_an_unknown_table_is_refused(run: Path, root: Path) -> None:

@@ -14,7 +14,7 @@ from pexbench.figures import FigureCard, figures
 from pexbench.files import read_json, read_table
 from pexbench.models import find_model
 from pexbench.models.card import Card
-from pexbench.report.catalogue import TableCard, card_of, sorted_cards
+from pexbench.report.catalogue import TableCard, caption_text, card_of, sorted_cards
 from pexbench.scores.summary import TYPES
 
 
@@ -96,8 +96,6 @@ def read_report(
     Raises:
         InputError: a table that the report has no place for, a figure that is not there, or no caption.
     """
-    from pexbench.report.catalogue import caption_text
-
     folder = Path(folder)
     found = {}
     for path in map(Path, tables):
@@ -114,12 +112,12 @@ def read_report(
         raise InputError(f"figure {listing(strange)} not found; there are {listing(known, 20)}; correct the name.")
     provenance = read_json(folder / "provenance.json")
     models = provenance["settings"]["models"]
-    checks = folder / "haplotype_checks.json"
+    counts = read_json(folder / "inputs" / "inputs.json")
     return ReportData(
         run=folder.name,
         title=title,
         provenance=provenance,
-        counts=read_json(folder / "inputs" / "inputs.json"),
+        counts=counts,
         summary=read_table(folder / "summary.tsv", **TYPES),
         tables=[(card, found[card]) for card in sorted_cards(found)],
         figures=sorted((known[name] for name in figure_names), key=lambda card: (card.order, card.name)),
@@ -128,5 +126,6 @@ def read_report(
         cards={name: find_model(model["card"]) for name, model in models.items() if model.get("card")},
         labels=labels,
         notes=notes,
-        checks=read_json(checks) if checks.exists() else None,
+        # A file that an earlier run with genotypes left there says nothing of one without.
+        checks=read_json(folder / "haplotype_checks.json") if counts.get("genotypes", True) else None,
     )

@@ -10,9 +10,10 @@ import struct
 from pathlib import Path
 
 from pexbench import __version__
+from pexbench.figures.style import counted, number
 from pexbench.files import published, read_table
 from pexbench.report import markup, rst, words
-from pexbench.report.catalogue import GROUPS, PAGES, PERFORMANCE, figure_group
+from pexbench.report.catalogue import GROUPS, INPUTS, PAGES, PERFORMANCE, figure_group
 from pexbench.report.data import ReportData
 from pexbench.report.markup import LONGEST, Section, link, paragraphs, text
 from pexbench.report.methods import methods
@@ -102,9 +103,7 @@ def _index(data: ReportData) -> str:
     if key:
         parts.append(_figure(data, key, files=False))
         parts.append(f"<p>{link('figures.html', f'All {len(names)} figures')}, with tables of what they show.</p>")
-    numbers = "".join(
-        f"<div><b>{text(number)}</b><span>{text(noun)}</span></div>" for number, noun in words.facts(data)
-    )
+    numbers = "".join(f"<div><b>{text(size)}</b><span>{text(noun)}</span></div>" for size, noun in words.facts(data))
     parts.append(f'<h2>What the run used</h2>\n<div class="facts">{numbers}</div>')
     parts.append(
         f"<p>{link('inputs.html', 'Inputs, and what was left out')}; {link('methods.html', 'how the numbers are made')}; "
@@ -126,11 +125,10 @@ def _means(data: ReportData) -> str:
             if row is None:
                 cells.append("<td></td>")
                 continue
-            shown = f"{row['mean']:.3f}".replace("-", "\N{MINUS SIGN}")
+            mean, lower, upper = (number(row[name], 3) for name in ("mean", "lower", "upper"))
             known = math.isfinite(row["lower"]) and math.isfinite(row["upper"])
-            bounds = f"{row['lower']:.3f} to {row['upper']:.3f}" if known else "no interval"
-            bounds = bounds.replace("-", "\N{MINUS SIGN}")
-            cells.append(f"<td>{text(shown)}<br><small>{text(bounds)}</small></td>")
+            bounds = f"{lower} to {upper}" if known else "no interval"
+            cells.append(f"<td>{text(mean)}<br><small>{text(bounds)}</small></td>")
         lines.append(f'<tr><th scope="row">{text(data.label(model))}</th>{"".join(cells)}</tr>')
     return (
         f'<div class="wide"><table><thead><tr><th scope="col">model</th>{head}</tr></thead>'
@@ -200,7 +198,7 @@ def _tables(data: ReportData) -> str:
 def _table(data: ReportData, name: str) -> str:
     card, path = next((card, path) for card, path in data.tables if card.name == name)
     frame = read_table(path)
-    rows = words.counted(len(frame), "row")
+    rows = counted(len(frame), "row", "rows")
     cut = f", of which the first {LONGEST} are shown" if len(frame) > LONGEST else ""
     whole = link(f"{card.name}.tsv", "the whole table as TSV")
     return (
@@ -215,7 +213,7 @@ def _methods_page(data: ReportData) -> str:
 
 
 def _inputs_page(data: ReportData) -> str:
-    names = [card for card, _ in data.tables if card.group == "Inputs and coverage"]
+    names = [card for card, _ in data.tables if card.group == INPUTS]
     tables = "; ".join(link(f"tables/{card.name}.html", card.title) for card in names)
     body = "\n".join(markup.section(part) for part in words.inputs(data))
     return body + (f'\n<p class="outside">Tables: {tables}.</p>' if names else "")
@@ -248,7 +246,7 @@ _PAGES = {
 
 def landing(data: ReportData) -> str:
     """The landing text of Snakemake's report, as reStructuredText."""
-    facts = "; ".join(f"{number} {noun}" for number, noun in words.facts(data))
+    facts = "; ".join(f"{size} {noun}" for size, noun in words.facts(data))
     left_out = words.inputs(data)[-1]
     first = [
         Section("", (words.question(data),)),
@@ -257,16 +255,14 @@ def landing(data: ReportData) -> str:
         Section("What the run used", (f"{facts}.",)),
         left_out,
     ]
-    if any(card.name == "inference" for card, _ in data.tables):
-        path = next(path for card, path in data.tables if card.name == "inference")
-        frame = read_table(path)
+    for frame in (read_table(path) for card, path in data.tables if card.name == "inference"):
         pairs = [
             (
                 data.label(row["model"]),
-                f"{float(row['hours']):.3g} hours, {float(row['haplotypes_per_second']):.3g} haplotypes/s",
+                f"{float(row['hours']):.3g} hours"
+                + (f", {float(rate):.3g} haplotypes/s" if (rate := row["haplotypes_per_second"]) else ""),
             )
             for row in frame.to_dict("records")
-            if row["haplotypes_per_second"]
         ]
         first.append(Section("Performance", (), pairs))
     short = words.versions(data)[0]

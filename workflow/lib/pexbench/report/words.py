@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from pexbench.figures.style import counted
 from pexbench.report.data import ReportData
 from pexbench.report.markup import Section
 from pexbench.scores.sentence import answer as sentences_of
@@ -27,7 +28,7 @@ def question(data: ReportData) -> str:
     counts = data.counts
     return (
         "Models that read DNA rank genes by their expression. Do they also rank people by the expression of one gene? "
-        f"Asked here of {counted(counts['people'], 'person', 'people')} and {counted(counts['genes'], 'gene')}."
+        f"Asked here of {counted(counts['people'], 'person', 'people')} and {counted(counts['genes'], 'gene', 'genes')}."
     )
 
 
@@ -38,8 +39,7 @@ def answer(data: ReportData) -> list[str]:
     names = {model: data.label(model) for model in kept["model"].unique()}
     # Two models of one label would become one.
     named = {model: name if list(names.values()).count(name) == 1 else model for model, name in names.items()}
-    sentences = sentences_of(kept.assign(model=kept["model"].map(named)))
-    return [sentence[:1].upper() + sentence[1:] for sentence in sentences] or ["No model was scored."]
+    return sentences_of(kept.assign(model=kept["model"].map(named))) or ["No model was scored."]
 
 
 def headline(summary: pd.DataFrame, model: str, axis: str) -> Mapping[str, Any] | None:
@@ -54,11 +54,6 @@ def headline(summary: pd.DataFrame, model: str, axis: str) -> Mapping[str, Any] 
     return {str(key): value for key, value in rows.iloc[0].items()} if len(rows) else None
 
 
-def counted(number: int, noun: str, several: str = "") -> str:
-    """A number and what it counts."""
-    return f"{number:,} {noun if number == 1 else several or noun + 's'}"
-
-
 def notices(data: ReportData) -> list[str]:
     """What a reader must know before believing a number."""
     said = []
@@ -66,7 +61,7 @@ def notices(data: ReportData) -> list[str]:
         said.append("The cohort is simulated: genotypes, sequence and expression were made by the workflow.")
     remarks = {name: model.get("note") for name, model in data.settings["models"].items() if model.get("note")}
     said += [f"{data.label(name)}: {remark}." for name, remark in remarks.items()]
-    said += [f"{note[0].upper()}{note[1:]}." for note in data.notes if not note.startswith("simulated")]
+    said += [f"{note[0].upper()}{note[1:]}." for note in data.notes]
     if not data.counts.get("genotypes", True):
         said.append(
             "The run has no genotypes: its predictions were made elsewhere, and what needs genotypes is left out "
