@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -80,14 +79,12 @@ def bare(data: FigureData) -> FigureData:
     """The same run without any table that a run may lack."""
     return replace(
         data,
-        people=None,
         associations=None,
         leads=None,
         cis=None,
         effects={},
         lead_effects={},
         direction=None,
-        comparisons=None,
     )
 
 
@@ -101,7 +98,7 @@ def _dosages(rng: np.random.Generator, genes: int) -> Floats:
 
 
 def _with_variants(data: FigureData, dosages: Floats) -> FigureData:
-    """Add people, associations, effects of variants, directions and comparisons to a run."""
+    """Add associations, effects of variants and directions to a run."""
     rng = np.random.default_rng(1)
     ids = list(data.expression_individuals.index)
     cis = {
@@ -163,24 +160,14 @@ def _with_variants(data: FigureData, dosages: Floats) -> FigureData:
                 }
             )
     columns = ["model", "gene_id", "variant", "measured_slope", "measured_p", "predicted_effect", "agree", "note"]
-    people = pd.DataFrame(
-        {
-            "population": np.resize(["CEU", "FIN", "GBR"], len(PEOPLE)),
-            "sex": np.resize(["female", "male"], len(PEOPLE)),
-            "PC1": rng.normal(size=len(PEOPLE)),
-        },
-        index=pd.Index(PEOPLE, name="sample"),
-    )
     return replace(
         data,
-        people=people,
         associations=associations,
         leads=dosage,
         cis=cis[shown],
         effects=effects,
         lead_effects=lead_effects,
         direction=pd.DataFrame(direction, columns=columns),
-        comparisons=_comparisons(data),
     )
 
 
@@ -228,35 +215,3 @@ def _association(gene: str, table: pd.DataFrame, lead: int) -> dict[str, object]
         "h2_p": float(row["p"]),
         "note": "",
     }
-
-
-def _comparisons(data: FigureData) -> pd.DataFrame:
-    """Models in pairs over the genes that both have; interval by the t distribution of the differences."""
-    rows = []
-    for model_a, model_b in combinations(data.models, 2):
-        a, b = (
-            data.chosen(data.scores, model, "across_individuals", "across_individuals").set_index("unit_id")["value"]
-            for model in (model_a, model_b)
-        )
-        both = pd.DataFrame({"a": a, "b": b}).dropna()
-        difference = both["a"] - both["b"]
-        test = stats.ttest_1samp(difference, 0)
-        interval = test.confidence_interval()
-        rows.append(
-            {
-                "model_a": model_a,
-                "model_b": model_b,
-                "statistic": "spearman",
-                "n_genes": len(both),
-                "mean_a": both["a"].mean(),
-                "mean_b": both["b"].mean(),
-                "difference": difference.mean(),
-                "lower": interval.low,
-                "upper": interval.high,
-                "share_a_higher": float((difference > 0).mean()),
-                "p": test.pvalue,
-                "note": "",
-            }
-        )
-    columns = "model_a model_b statistic n_genes mean_a mean_b difference lower upper share_a_higher p note"
-    return pd.DataFrame(rows, columns=columns.split())

@@ -11,8 +11,9 @@ from test_figure_numbers import PEOPLE, SIGNS, cohort, rows
 
 from pexbench.figures import FigureData, figures
 from pexbench.figures.fig2a_gene import FIGURE
-from pexbench.figures.gene_tracks import Tracks, exponent_of
+from pexbench.figures.gene_tracks import Tracks
 from pexbench.figures.one_gene import chosen_gene, effect_points, place_of, rows_of
+from pexbench.figures.style import exponent_of
 
 TSS = 1_000_000
 FREQUENCY = np.array([0.5, 0.1, 0.3, 0.25, 0.4, 0.05])

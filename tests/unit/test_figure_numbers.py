@@ -134,6 +134,23 @@ def test_right_direction_is_the_tables_and_else_that_of_effects_and_slopes() -> 
     assert (row["n"].iloc[0], row["n_genes"].iloc[0]) == (1, 2)
 
 
+def test_effects_that_the_run_does_not_judge_agree_with_nobody() -> None:
+    data = cohort(SIGNS)
+    genes = [f"G{i:02d}" for i in range(4)]
+    variants = [f"1:{i}:A:C" for i in range(4)]
+    associations = pd.DataFrame({"gene_id": genes, "lead_variant": variants, "slope": [1.0, 1.0, -1.0, 1.0]})
+    lead = {
+        model: pd.DataFrame({"gene_id": genes, "lead_variant": variants, "lead_effect": effects})
+        for model, effects in (("a", [0.1, 0.2, -0.3, 1e-9]), ("b", [0.2, -0.1, -0.2, 0.3]))
+    }
+    # The last effect of a is below its numerical floor.
+    told = pd.DataFrame({"model": "a", "gene_id": genes, "agree": ["True", "True", "True", ""]})
+    told = pd.concat([told, told.assign(model="b", agree=["True", "False", "True", "True"])])
+    data = replace(data, associations=associations, lead_effects=lead, direction=told)
+    row = rows(figures()["sign_agreement"].table(data), kind="pair", basis="lead effect").iloc[0]
+    assert (row["model"], row["other"], row["n"], row["n_genes"]) == ("a", "b", 2, 3)
+
+
 def test_power_shows_the_cohort_as_it_was_scored() -> None:
     data = cohort(SIGNS)
     table = figures()["power"].table(data)

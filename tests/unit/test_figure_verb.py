@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from figure_example import NOTE, TITLE, example
+from figure_example import NOTE, PEOPLE, TITLE, example
 from pexbench.cli import main
 from pexbench.errors import InputError
 from pexbench.figures import FigureData, figures, write_figure
@@ -30,10 +30,9 @@ def written(data: FigureData, folder: Path) -> list[str]:
                 "strand": "+",
             }
         ),
-        "people": data.people.reset_index(),
+        "samples": pd.DataFrame({"sample": PEOPLE}),
         "associations": data.associations,
         "direction": data.direction,
-        "comparisons": data.comparisons,
         **{f"lead_effects/{model}": data.lead_effects[model] for model in models},
         "individuals": data.expression_individuals.rename_axis("gene_id").reset_index(),
         "levels": data.expression_genes.rename_axis("gene_id").reset_index(),
@@ -60,10 +59,9 @@ def written(data: FigureData, folder: Path) -> list[str]:
         *("--expression", str(folder / "individuals.tsv"), str(folder / "levels.tsv")),
         *(
             part
-            for name in ("summary", "genes", "people", "associations", "direction", "comparisons")
+            for name in ("summary", "genes", "samples", "associations", "direction")
             for part in (f"--{name}", str(folder / f"{name}.tsv"))
         ),
-        *("--samples", str(folder / "people.tsv")),
         *("--leads", str(folder / "leads.parquet"), "--cis", str(folder / "cis.parquet")),
         *("--effects", *(f"{model}={folder / 'effects' / model}.parquet" for model in models)),
         *("--lead-effects", *(f"{model}={folder / 'lead_effects' / model}.tsv" for model in models)),

@@ -12,16 +12,16 @@ FIGURES = dict(
 )
 # Tables beyond scores and predictions; a run without networks has no effects of variants.
 TABLES_OF_FIGURES = {
-    "people": "<inputs>/people.tsv",
     "associations": "<run>/associations.tsv" if GENOTYPED else [],
     "leads": "<run>/associations.leads.parquet" if GENOTYPED else [],
     "cis": "<run>/associations.cis.parquet" if GENOTYPED else [],
     "effects": [f"<run>/variant_effects/{model}.parquet" for model in EXPLAINED],
     "lead_effects": [f"<run>/variant_effects/{model}.genes.tsv" for model in EXPLAINED],
     "direction": "<run>/direction.tsv" if EXPLAINED else [],
-    "comparisons": "<run>/comparisons.tsv",
 }
 PER_MODEL = ("effects", "lead_effects")
+# Remarks of figures and report on models that are left out.
+NOT_RUN_NOTES = [f"not run: {entry.replace('=', ' (')})" for entry in NOT_RUN]
 
 
 def tables_of(figure):

@@ -44,8 +44,7 @@ for figure, card in FIGURES.items():
             examples=chosen_examples(),
             folder=subpath(output[0], parent=True),
             title=config["title"] or config["run"],
-            notes=(["simulated cohort"] if SIMULATED else [])
-            + [f"not run: {entry.replace('=', ' (')})" for entry in NOT_RUN],
+            notes=(["simulated cohort"] if SIMULATED else []) + NOT_RUN_NOTES,
             code=digest(code.files(f"figures.{figure}", "figures")),
         shell:
             "pexbench base --log {log} figure --figure {params.figure} --models {params.models} "

@@ -78,7 +78,7 @@ rule report:
         folder=subpath(output.index, parent=True),
         title=config["title"] or config["run"],
         labels=LABELS,
-        notes=[f"not run: {entry.replace('=', ' (')})" for entry in NOT_RUN],
+        notes=NOT_RUN_NOTES,
         code=digest([*code.files("report.folder"), *code.attached("report")]),
     shell:
         "pexbench base --log {log} write_report --run-folder {params.run} --tables {input.tables} {params.checks} "

@@ -19,7 +19,7 @@ from pexbench.errors import InputError, listing
 from pexbench.files import write_table
 
 #: Fields of :class:`FigureData` that a figure may need and a run may lack.
-OPTIONAL = ("people", "associations", "leads", "cis", "effects", "lead_effects", "direction", "comparisons")
+OPTIONAL = ("associations", "leads", "cis", "effects", "lead_effects", "direction")
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class FigureCard:
             )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FigureData:
-    """Everything a figure may show.
+    """Everything a figure may show; equal to itself alone, so that what is computed from it can be kept.
 
     Attributes:
         scores: long table of all models (``scores.COLUMNS``).
@@ -67,14 +67,12 @@ class FigureData:
         notes: remarks printed on every figure, for example that the cohort is simulated.
         controls: models drawn in grey.
         labels: readable name by model, where it differs from the model's name.
-        people: facts about people by sample name: populations, covariates.
         associations: one row per gene, what genotypes say of its expression (lead variant, heritability).
         leads: ``gene_id``, ``sample``, ``dosage``: copies of each gene's lead variant's ALT allele.
         cis: the variants of the example gene with slope, r and p of each.
         effects: by model, each variant's effect on the example gene's reference prediction.
         lead_effects: by model, one row per gene: the lead variant's effect, additivity, drivers.
         direction: per model and gene, sign of the predicted against the measured effect of the lead variant.
-        comparisons: models in pairs over the same genes.
         windows: bp of sequence that a model reads around each TSS, for models that read sequence.
         example_gene: gene id of the figure on one gene; None: the gene with the strongest association.
         example_person: sample name of the figure on one person; None: the person with the median score across genes.
@@ -90,14 +88,12 @@ class FigureData:
     notes: Sequence[str] = ()
     controls: Sequence[str] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
-    people: pd.DataFrame | None = None
     associations: pd.DataFrame | None = None
     leads: pd.DataFrame | None = None
     cis: pd.DataFrame | None = None
     effects: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     lead_effects: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     direction: pd.DataFrame | None = None
-    comparisons: pd.DataFrame | None = None
     windows: Mapping[str, int] = field(default_factory=dict)
     example_gene: str | None = None
     example_person: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
 from pexbench.figures import FigureCard, FigureData
-from pexbench.figures.joined import exact_share, lead_variants, main_models
+from pexbench.figures.joined import counted_effects, exact_share, lead_variants, main_models
 from pexbench.figures.style import (
     ACROSS_INDIVIDUALS,
     FAINT,
@@ -83,37 +84,20 @@ COLUMNS = (
     *("kind", "model", "basis", "gene_id", "variant", "predicted", "scale", "scaled", "measured", "se"),
     *("p_bonferroni", "right", "n", "share", "slope", "lower", "upper"),
 )
+#: Name, whether measured and predicted are positive.
+QUADRANTS = (
+    ("both raise", True, True),
+    ("both lower", False, False),
+    ("measured raises, predicted lowers", True, False),
+    ("measured lowers, predicted raises", False, True),
+)
 # Inches: panels and what stands between them.
 WIDE, HIGH, GAP, BELOW, ABOVE, LEFT = 1.42, 1.42, 0.2, 0.42, 0.42, 0.55
 MOST_COLUMNS = 4
 
 
-def predicted_effects(data: FigureData, model: str, basis: str) -> pd.Series[float]:
-    """A model's predicted effect of every gene's lead variant, in a unit of its own.
-
-    Genes whose effect the run counts as none (0, below the numerical floor, another variant) are left out.
-    """
-    if basis == REGRESSION:
-        return _nonzero(dosage_slopes(data, model))
-    if model not in data.lead_effects:
-        return pd.Series(dtype=np.float64)
-    leads = lead_variants(data)
-    table = data.lead_effects[model].set_index("gene_id").sort_index()
-    same = table["lead_variant"] == leads["lead_variant"].reindex(table.index)
-    effect = table.loc[same, "lead_effect"].astype(np.float64)
-    if data.direction is not None:
-        rows = data.direction[data.direction["model"] == model]
-        told = rows.loc[rows["agree"].astype(str).isin(["True", "False"]), "gene_id"]
-        effect = effect[effect.index.isin(told)]
-    return _nonzero(effect)
-
-
-def _nonzero(effect: pd.Series[float]) -> pd.Series[float]:
-    return effect[np.isfinite(effect) & (effect != 0)]
-
-
 def dosage_slopes(data: FigureData, model: str) -> pd.Series[float]:
-    """Slope of people's predictions on copies of the lead variant's ALT allele, by gene; 0 where nothing differs."""
+    """Slope of people's predictions on copies of the lead variant's ALT allele, by gene, where it is not 0."""
     if data.leads is None:
         return pd.Series(dtype=np.float64)
     table = data.predictions[model][["gene_id", "sample", "prediction"]].merge(
@@ -128,12 +112,13 @@ def dosage_slopes(data: FigureData, model: str) -> pd.Series[float]:
     away = away.where(varied, 0.0)
     above = (away["prediction"] * away["dosage"]).groupby(table["gene_id"], sort=True).sum()
     below = (away["dosage"] ** 2).groupby(table["gene_id"], sort=True).sum()
-    return above[below > 0] / below[below > 0]
+    slope = above[below > 0] / below[below > 0]
+    return slope[np.isfinite(slope) & (slope != 0)]
 
 
 def genes(data: FigureData, model: str, basis: str) -> pd.DataFrame:
     """The points of one panel, sorted by gene: rows of :func:`table`, ``kind`` ``gene``."""
-    effect = predicted_effects(data, model, basis)
+    effect = counted_effects(data, model) if basis == EFFECT else dosage_slopes(data, model)
     leads = lead_variants(data)
     both = leads.join(effect.rename("predicted"), how="inner").sort_index()
     both = both[both["predicted"].notna() & (both["slope"].astype(np.float64) != 0)]
@@ -201,15 +186,7 @@ def fit(shown: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame([row | about for row in rows]).reindex(columns=list(COLUMNS))
 
 
-#: Name, whether measured and predicted are positive.
-QUADRANTS = (
-    ("both raise", True, True),
-    ("both lower", False, False),
-    ("measured raises, predicted lowers", True, False),
-    ("measured lowers, predicted raises", False, True),
-)
-
-
+@lru_cache(maxsize=1)
 def table(data: FigureData) -> pd.DataFrame:
     """The points and numbers shown, and those of models' other ``basis``, where there is one.
 
@@ -309,8 +286,11 @@ def panels(data: FigureData) -> tuple[dict[tuple[str, str], pd.DataFrame], list[
     """
     shown: dict[tuple[str, str], pd.DataFrame] = {}
     second: dict[tuple[str, str], pd.DataFrame] = {}
+    found = table(data)
+    points = found[found["kind"] == "gene"]
     for model in main_models(data):
-        effects, slopes = genes(data, model, EFFECT), genes(data, model, REGRESSION)
+        own = points[points["model"] == model]
+        effects, slopes = (own[own["basis"] == basis] for basis in (EFFECT, REGRESSION))
         if len(effects):
             shown[model, EFFECT] = effects
         if len(slopes) > 2 * len(effects):
@@ -355,7 +335,7 @@ def draw(data: FigureData) -> Figure:
         rows = -(-len(shown) // columns)
         bottom = 0.3 + 0.11 * len(lines)
         step = ABOVE + HIGH + BELOW
-        figure, _ = canvas(data, FIGURE.title, JOURNAL_WIDTH, bottom + rows * step)
+        figure = canvas(data, FIGURE.title, JOURNAL_WIDTH, bottom + rows * step)
         span = 1.45 * max(float(found["measured"].abs().max()) for found in shown.values())
         for place, ((model, _), found) in enumerate(shown.items()):
             row, column = divmod(place, columns)

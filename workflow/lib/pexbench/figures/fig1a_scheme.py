@@ -268,7 +268,7 @@ def draw(data: FigureData) -> Figure:
     model = first_model(data)
     cells = _cells(data)
     with applied():
-        figure, _ = canvas(data, FIGURE.title, JOURNAL_WIDTH, HEIGHT)
+        figure = canvas(data, FIGURE.title, JOURNAL_WIDTH, HEIGHT)
         axes = panel(figure, 0, 0, JOURNAL_WIDTH, HEIGHT)
         axes.set_xlim(0, JOURNAL_WIDTH)
         axes.set_ylim(0, HEIGHT)

@@ -99,8 +99,8 @@ def table(data: FigureData) -> pd.DataFrame:
                 summary[[*keys, "lower", "upper"]].assign(value=summary["mean"], n=summary["n_units"], mark="mean")
             )
             for sign in ("positive", "negative"):
-                share = summary[f"n_significant_{sign}"] / summary["n_units"]
-                parts.append(summary[keys].assign(value=share, n=summary["n_units"], mark=f"share_significant_{sign}"))
+                mark = f"share_significant_{sign}"
+                parts.append(summary[keys].assign(value=summary[mark], n=summary["n_units"], mark=mark))
     columns = [*keys, "mark", "unit_id", "value", "lower", "upper", "n", "note"]
     whole = pd.concat([part.reindex(columns=columns) for part in parts if len(part)], ignore_index=True)
     return whole.fillna({"unit_id": "", "note": ""})
@@ -190,10 +190,12 @@ def _counts(summary: pd.DataFrame, one: str, many: str) -> list[str]:
         return ["predicts each gene", "on its own scale"] if summary.empty else []
     row = summary.iloc[0]
     n = int(row["n_units"])
-    constant = f", {row['n_constant']:,} constant" if row["n_constant"] else ""
-    if n > 1 and row["n_constant"] == n:
+    # As drawn: predictions that differ by less than the model's numerical error are open points too.
+    same = int(row["n_constant"] + row["n_below_floor"])
+    constant = f", {same:,} constant" if same else ""
+    if n > 1 and same == n:
         constant = ", all constant"
-    up, down = (row[f"n_significant_{sign}"] / n for sign in ("positive", "negative"))
+    up, down = (row[f"share_significant_{sign}"] for sign in ("positive", "negative"))
     return [counted(n, one, many) + constant, f"\u2191 {up:.0%}  \u2193 {down:.0%}".replace("%", " %")]
 
 
@@ -203,7 +205,7 @@ def draw(data: FigureData) -> Figure:
         count = len(data.models)
         row = min(ROW[1], max(ROW[0], (JOURNAL_HEIGHT - 0.8 - BELOW - ABOVE) / count))
         height = row * (count + HEADROOM) + BELOW + ABOVE
-        figure, _ = canvas(data, FIGURE.title, JOURNAL_WIDTH, height)
+        figure = canvas(data, FIGURE.title, JOURNAL_WIDTH, height)
         low, high = limits(data)
         names = ["\n".join(wrapped(data.label(model), NAMES - 0.12, TEXT)[:3]) for model in data.models]
         for column, (axis, metric, colour, heading, one, many) in enumerate(PANELS):

@@ -63,7 +63,7 @@ MANY = 1000
 
 
 def scored(data: FigureData) -> pd.DataFrame:
-    """Each person's correlation across genes: people x models that have one, controls last to be asked."""
+    """Each person's correlation across genes: people x models that have one, in their order; NaN where not scored."""
     columns = {}
     for model in data.models:
         rows = data.chosen(data.scores, model, "across_genes_personal", "across_genes")
@@ -119,7 +119,7 @@ def table(data: FigureData) -> pd.DataFrame:
 def _panel(axes: Axes, data: FigureData, model: str, sample: str, logged: bool) -> None:
     found = points(data, model, sample)
     x, y = found["predicted"].to_numpy(), found["measured"].to_numpy()
-    y = np.log2(np.maximum(y, 0) + PSEUDOCOUNT) if logged else y
+    y = np.log2(y + PSEUDOCOUNT) if logged else y
     colour = CONTROL if model in data.controls else ACROSS_GENES
     many = len(x) > MANY
     size = 9 if len(x) <= 150 else 4 if not many else 1.5
@@ -157,17 +157,18 @@ def draw(data: FigureData) -> Figure:
         )
     models = [str(model) for model in values if pd.notna(values.at[sample, model])]
     with applied():
-        rest = [model for model in data.models if model not in models]
-        said = []
-        if rest:
-            names = ", ".join(data.label(model) for model in rest)
-            said = wrapped(f"Not shown (no common scale between genes): {names}", JOURNAL_WIDTH - 0.3, SMALL)
+        rest = {
+            "no common scale between genes": [model for model in data.models if model not in values],
+            "this person is not scored": [model for model in map(str, values) if model not in models],
+        }
+        reasons = [f"({why}): {', '.join(map(data.label, names))}" for why, names in rest.items() if names]
+        said = wrapped(f"Not shown {'; '.join(reasons)}", JOURNAL_WIDTH - 0.3, SMALL) if reasons else []
         foot = 0.11 * len(said) + 0.04
         rows = -(-len(models) // COLUMNS)
         high = min(ROW[1], (JOURNAL_HEIGHT - 1.0 - foot) / rows)
         height = rows * high + foot
         title = f"{FIGURE.title}: {sample}"
-        figure, _ = canvas(data, title, JOURNAL_WIDTH, height)
+        figure = canvas(data, title, JOURNAL_WIDTH, height)
         matrix = data.expression_genes.to_numpy(dtype=np.float64)
         logged = bool(np.nanmin(matrix) >= 0)
         for index, model in enumerate(models):

@@ -27,10 +27,14 @@ from pexbench.figures.style import (
     TEXT,
     applied,
     canvas,
+    exponent_of,
     frame,
     genotype_colours,
+    in_words,
+    listed,
     number,
     panel,
+    power_of,
     say,
     shortened,
     wrapped,
@@ -48,8 +52,8 @@ FIGURE = FigureCard(
         "prediction differs between people; correlation with 95 % interval and number of people above each panel. "
         "Predictions are shown as difference to their mean over people, which the label names. Colours: copies of the "
         "ALT allele of the gene's lead variant, the one that goes with expression most strongly in these people; grey "
-        "where unknown. The line is the least-squares fit. Grey frames: controls. Best and worst of many genes are "
-        "extremes: chance alone makes some."
+        "where unknown. The line is the least-squares fit. Grey frames: controls. Models without such a gene are named "
+        "below. Best and worst of many genes are extremes: chance alone makes some."
     ),
     paper="Fig. 1d",
     order=14,
@@ -65,7 +69,6 @@ ROW = (1.20, 1.66)
 ABOVE = 0.46
 BELOW = 0.34
 LEGEND = 0.2
-SUPERSCRIPT = str.maketrans("-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079")
 
 
 def extremes(data: FigureData, model: str) -> list[tuple[str, pd.Series]]:
@@ -100,10 +103,9 @@ def _scaled(values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], s
     """Differences to the mean, and the label that says from what and in which unit they are."""
     mean = float(values.mean())
     differences = values - mean
-    exponent = int(np.floor(np.log10(np.abs(differences).max())))
     # Small differences on a large level: the power of ten stands in the label, not in a corner.
-    exponent = exponent if exponent < -1 or exponent > 3 else 0
-    unit = f", in 10{str(exponent).translate(SUPERSCRIPT)}" if exponent else ""
+    exponent = exponent_of(float(np.abs(differences).max()))
+    unit = f", in {power_of(exponent)}" if exponent else ""
     level = f"{abs(mean):.4g}".replace("-", "\u2212")
     sign = "+" if mean < 0 else "\u2212"
     return differences / 10.0**exponent, f"predicted {sign} {level}{unit}"
@@ -133,40 +135,49 @@ def _panel(axes: Axes, data: FigureData, model: str, place: str, row: pd.Series)
 
 def draw(data: FigureData) -> Figure:
     """Draw the figure; two models per row, in the order of ``data.predictions``, best on the left of each."""
+    found = {model: extremes(data, model) for model in data.models}
+    told = [model for model in data.models if found[model]]
+    if not told:
+        return in_words(
+            data, FIGURE.title, "No model has a gene whose prediction differs between people: there is none to show."
+        )
     with applied():
         space = JOURNAL_HEIGHT - 1.0 - LEGEND
         most = 2 * int(space // ROW[0])
-        shown, left_out = data.models[:most], data.models[most:]
+        shown = told[:most]
+        lines = _remarks(data, [model for model in data.models if not found[model]], told[most:])
         rows = -(-len(shown) // 2)
         high = min(ROW[1], space / rows)
-        height = rows * high + LEGEND + (0.15 if left_out else 0)
-        figure, _ = canvas(data, FIGURE.title, JOURNAL_WIDTH, height)
+        height = rows * high + LEGEND + (0.04 + 0.11 * len(lines) if lines else 0)
+        figure = canvas(data, FIGURE.title, JOURNAL_WIDTH, height)
         for index, model in enumerate(shown):
             line, block = divmod(index, 2)
             left, upper = block * BLOCK, height - line * high
             name = shortened(data.label(model), BLOCK - 0.3, HEADING, bold=True)
             grey = CONTROL if model in data.controls else INK
             say(figure, left + MARGIN, upper - 0.04, name, fontsize=HEADING, fontweight="bold", color=grey, va="top")
-            low = upper - high + BELOW
-            tall = high - ABOVE - BELOW
-            found = extremes(data, model)
-            for column, (place, row) in enumerate(found):
-                axes = panel(figure, left + FIRST + column * STEP, low, WIDE, tall)
+            for column, (place, row) in enumerate(found[model]):
+                low = upper - high + BELOW
+                axes = panel(figure, left + FIRST + column * STEP, low, WIDE, high - ABOVE - BELOW)
                 _panel(axes, data, model, place, row)
                 if column == 0:
                     axes.set_ylabel("measured", fontsize=SMALL)
-            if not found:
-                said = "No gene to show: the prediction is the same for all people in every scored gene."
-                lines = "\n".join(wrapped(said, BLOCK - FIRST - 0.3))
-                say(figure, left + FIRST, low + tall / 2, lines, color=FAINT, va="center", linespacing=1.3)
         _legend(figure, data)
-        if left_out:
-            names = ", ".join(data.label(model) for model in left_out)
-            said = shortened(
-                f"Not drawn for want of space, but in the table: {names}", JOURNAL_WIDTH - 2 * MARGIN, SMALL
-            )
-            say(figure, MARGIN, LEGEND + 0.02, said, fontsize=SMALL, color=FAINT)
+        for place_, words in enumerate(reversed(lines)):
+            say(figure, MARGIN, LEGEND + 0.02 + 0.11 * place_, words, fontsize=SMALL, color=FAINT)
         return figure
+
+
+def _remarks(data: FigureData, silent: list[str], left_out: list[str]) -> list[str]:
+    """What is not there, in lines of words."""
+    said = []
+    if silent:
+        names = listed([data.label(model) for model in silent])
+        said.append(f"No gene whose prediction differs between people: {names}.")
+    if left_out:
+        names = listed([data.label(model) for model in left_out])
+        said.append(f"Not drawn for want of space, but in the table: {names}.")
+    return wrapped(" ".join(said), JOURNAL_WIDTH - 2 * MARGIN, SMALL) if said else []
 
 
 def _legend(figure: Figure, data: FigureData) -> None:

@@ -11,13 +11,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from pexbench.figures import FigureCard, FigureData
-from pexbench.figures.gene_tracks import LEFT, LINE, SIGNAL, Tracks, draw_tracks, exponent_of, power_of
+from pexbench.figures.gene_tracks import LEFT, LINE, SIGNAL, Tracks, draw_tracks
 from pexbench.figures.joined import main_models, people_of
-from pexbench.figures.one_gene import (
-    chosen_gene,
-    lead_of,
-    table_of,
-)
+from pexbench.figures.one_gene import chosen_gene, lead_of, table_of
 from pexbench.figures.style import (
     FAINT,
     GENOTYPES,
@@ -29,11 +25,13 @@ from pexbench.figures.style import (
     applied,
     canvas,
     counted,
+    exponent_of,
     genotype_colours,
     in_words,
     listed,
     number,
     panel,
+    power_of,
     say,
     shortened,
     wrapped,
@@ -175,7 +173,7 @@ def draw(data: FigureData) -> Figure:
         track = min(0.5, room / count - LINE) if count else 0.0
         body = signal + count * (LINE + track) + (0.1 if drawn else 0)
         title = f"{FIGURE.title}, {data.gene_label(gene_id)}"
-        figure, _ = canvas(data, title, JOURNAL_WIDTH, foot + body + people)
+        figure = canvas(data, title, JOURNAL_WIDTH, foot + body + people)
         top = foot + body + people
         for place, model in enumerate(models):
             row, column = divmod(place, PER_ROW)
@@ -183,7 +181,7 @@ def draw(data: FigureData) -> Figure:
             axes = panel(figure, LEFT + column * (WIDE + GAP), corner, WIDE, high)
             _scatter(axes, data, model, gene_id, first=column == 0)
             axes.tick_params(axis="y", labelleft=column == 0)
-        _genotypes(figure, data, gene_id, top - people + 0.0)
+        _genotypes(figure, data, gene_id, top - people)
         if drawn:
             draw_tracks(figure, data, gene_id, tracks, foot + body - 0.1, track)
         for place, line in enumerate(reversed(remarks)):

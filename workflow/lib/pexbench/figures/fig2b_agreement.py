@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -70,6 +71,7 @@ def scored(data: FigureData) -> pd.DataFrame:
     return pd.DataFrame(columns).sort_index()
 
 
+@lru_cache(maxsize=1)
 def table(data: FigureData) -> pd.DataFrame:
     """Pairs of models with spearman, lower, upper, n, p over their common genes, then the points: gene, value_a, value_b.
 
@@ -119,7 +121,7 @@ def _matrix(data: FigureData, values: pd.DataFrame, pairs: pd.DataFrame) -> Figu
     models = list(values.columns)
     cell = min(CELL, (JOURNAL_WIDTH - LEFT - RIGHT) / len(models))
     height = BELOW + cell * len(models) + 0.04
-    figure, _ = canvas(data, FIGURE.title, JOURNAL_WIDTH, height)
+    figure = canvas(data, FIGURE.title, JOURNAL_WIDTH, height)
     reach = min(1.0, float(np.ceil(np.nanmax(np.abs(values.to_numpy())) * 10.5) / 10))
     left = (JOURNAL_WIDTH - cell * len(models) + LEFT - RIGHT) / 2
     for i, row in enumerate(models):
@@ -207,7 +209,7 @@ def _heat(data: FigureData, models: list[str], pairs: pd.DataFrame) -> Figure:
     cell = min(0.6, (JOURNAL_WIDTH - left - RIGHT) / len(columns))
     tall = min(cell, 0.42)
     foot = 0.5
-    figure, _ = canvas(data, FIGURE.title, JOURNAL_WIDTH, foot + tall * len(rows) + 0.04)
+    figure = canvas(data, FIGURE.title, JOURNAL_WIDTH, foot + tall * len(rows) + 0.04)
     axes = panel(figure, left, foot, cell * len(columns), tall * len(rows))
     shown = np.full((len(rows), len(columns)), np.nan)
     for (a, b), pair in zip(pairs.index, pairs.to_dict("records"), strict=True):

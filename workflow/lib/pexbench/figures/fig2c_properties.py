@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from scipy import stats
 
 from pexbench.figures import FigureCard, FigureData
 from pexbench.figures.joined import across_individuals, lead_variants, main_models
+from pexbench.figures.one_gene import LEAST_P
 from pexbench.figures.style import (
     ACROSS_INDIVIDUALS,
     FAINT,
@@ -109,9 +111,9 @@ def properties(data: FigureData) -> pd.DataFrame:
     variation = levels.std(axis=1, ddof=1) / mean.where(mean > 0)
     found = pd.DataFrame(
         {
-            "neg_log10_p": -np.log10(leads["p"].astype(np.float64).clip(lower=1e-300)),
+            "neg_log10_p": -np.log10(leads["p"].astype(np.float64).clip(lower=LEAST_P)),
             "distance_kb": leads["distance"].astype(np.float64).abs().div(1000).clip(lower=NEAREST),
-            "median_expression": median if logged else np.log2(median.clip(lower=0) + PSEUDOCOUNT),
+            "median_expression": median if logged else np.log2(median + PSEUDOCOUNT),
             "variation": variation.where(variation > 0) if not logged else np.nan,
         }
     ).sort_index()
@@ -140,6 +142,7 @@ def fitted(shown: pd.DataFrame, log: bool) -> pd.DataFrame:
     return found.assign(x=10 ** found["x"]) if log else found
 
 
+@lru_cache(maxsize=1)
 def table(data: FigureData) -> pd.DataFrame:
     """The points, trends and correlations shown.
 
@@ -220,7 +223,10 @@ def _apart(ticks: list[float], limits: tuple[float, float], log: bool) -> list[f
     return kept
 
 
-def _panel(axes: Axes, shown: pd.DataFrame, log: bool) -> None:
+def _panel(axes: Axes, own: pd.DataFrame) -> None:
+    """Points, trend and correlation: a panel's rows of :func:`table`."""
+    kind = own["kind"]
+    shown, line, told = own[kind == "gene"], own[kind == "trend"], own[kind == "correlation"].iloc[0]
     x, y = shown["x"].to_numpy(), shown["value"].to_numpy()
     axes.scatter(
         x,
@@ -232,10 +238,9 @@ def _panel(axes: Axes, shown: pd.DataFrame, log: bool) -> None:
         rasterized=len(x) > MANY,
         zorder=2,
     )
-    line = fitted(shown, log)
     axes.fill_between(line["x"], line["lower"], line["upper"], color=INK, alpha=0.18, linewidth=0, zorder=3)
-    axes.plot(line["x"], line["trend"], color=INK, linewidth=1.1, zorder=4)
-    rho, p = rank_correlation(x, y)
+    axes.plot(line["x"], line["value"], color=INK, linewidth=1.1, zorder=4)
+    rho, p = float(told["rho"]), float(told["p"])
     said = f"\u03c1 = {number(rho)}, {probability(p)}" if np.isfinite(rho) else "no correlation"
     axes.text(0, 1.02, said, transform=axes.transAxes, fontsize=SMALL, color=FAINT, va="bottom")
 
@@ -244,7 +249,7 @@ def draw(data: FigureData) -> Figure:
     """Draw the figure; one row per model, in the order of ``data.predictions``."""
     known = properties(data)
     scored = {model: across_individuals(data, model) for model in main_models(data)}
-    scored = {model: found for model, found in scored.items() if len(found.join(known, how="inner"))}
+    scored = {model: values for model, values in scored.items() if len(values.join(known, how="inner"))}
     if not scored:
         return in_words(
             data,
@@ -253,12 +258,13 @@ def draw(data: FigureData) -> Figure:
             "against the properties of genes.",
         )
     models = list(scored)[:MOST_ROWS]
+    found = table(data)
     with applied():
         high = min(1.15, (7.6 - 0.21 * len(models)) / len(models))
         step = high + 0.21
         more = [] if len(scored) <= MOST_ROWS else [f"{len(scored) - MOST_ROWS} more models stand in the table."]
         bottom = 0.44 + 0.14 * len(more)
-        figure, _ = canvas(data, FIGURE.title, JOURNAL_WIDTH, bottom + step * len(models) + 0.04)
+        figure = canvas(data, FIGURE.title, JOURNAL_WIDTH, bottom + step * len(models) + 0.04)
         values = np.concatenate([scored[model]["value"].to_numpy() for model in models])
         low, highest = max(-1.05, min(-0.1, 1.1 * values.min())), min(1.05, max(0.1, 1.1 * values.max()))
         genes = pd.Index([]).append([scored[model].index for model in models]).unique()
@@ -280,9 +286,9 @@ def draw(data: FigureData) -> Figure:
                 axes.grid(axis="y", color=RULE)
                 zero_line(axes, vertical=False)
                 _axis(axes, one, _limits(x, one.log), last=row == len(models) - 1)
-                shown = points(data, model, known, one.name)
-                if len(shown):
-                    _panel(axes, shown, one.log)
+                own = found[(found["model"] == model) & (found["property"] == one.name)]
+                if len(own):
+                    _panel(axes, own)
         for line in more:
             say(figure, MARGIN, 0.06, line, fontsize=SMALL, color=FAINT)
         return figure
@@ -303,6 +309,6 @@ def _absent(figure: Figure, one: Property, left: float, bottom: float, high: flo
     axes = panel(figure, left, bottom, WIDE - 0.22, high, xticks=[], yticks=[])
     axes.spines[:].set_visible(True)
     axes.spines[:].set_color(RULE)
-    lines = [*one.label.replace("\n", " ").split("\n"), one.absent]
+    lines = [one.label.replace("\n", " "), one.absent]
     said = "\n".join(part for line in lines for part in wrapped(line, WIDE - 0.4, SMALL))
     axes.text(0.5, 0.5, said, transform=axes.transAxes, ha="center", va="center", fontsize=SMALL, color=FAINT)

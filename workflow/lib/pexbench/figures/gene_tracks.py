@@ -22,8 +22,10 @@ from pexbench.figures.style import (
     RULE,
     SMALL,
     counted,
+    exponent_of,
     number,
     panel,
+    power_of,
     probability,
     say,
     shortened,
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CONTRIBUTION = LinearSegmentedColormap.from_list("contribution", ["#B9C6D0", "#4C9BD1", "#08306B"])
-SUPERSCRIPT = str.maketrans("-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079")
 #: Grey of variants without a known contribution.
 RARE = np.array([[0.6, 0.6, 0.6, 1.0]])
 #: The right column is drawn where some model sees less than this part of the region.
@@ -93,19 +94,6 @@ def _zoom(effects: dict[str, pd.DataFrame], place: Place, whole: float) -> tuple
         if 0 < high - low + 2 * pad < ZOOM * whole:
             found.append((low - pad, high + pad))
     return max(found, key=lambda ends: (ends[1] - ends[0], ends), default=None)
-
-
-def exponent_of(largest: float) -> int:
-    """The power of ten that stands in a label; 0 for numbers that read well as they are."""
-    if not largest > 0:
-        return 0
-    found = int(np.floor(np.log10(largest)))
-    return found if found < -1 or found > 3 else 0
-
-
-def power_of(exponent: int) -> str:
-    """For example ``10⁻³``."""
-    return f"10{str(exponent).translate(SUPERSCRIPT)}"
 
 
 def _signal(axes: Axes, tracks: Tracks, first: bool) -> None:

@@ -63,6 +63,22 @@ def lead_variants(data: FigureData) -> pd.DataFrame:
     return table[table["slope"].notna() & (table["lead_variant"].fillna("") != "")]
 
 
+def counted_effects(data: FigureData, model: str) -> pd.Series[float]:
+    """A model's effect of every gene's lead variant, in the model's unit, two copies of ALT against none; by gene.
+
+    Genes whose effect the run counts as none (0, below the numerical floor, another variant) are left out.
+    """
+    if model not in data.lead_effects:
+        return pd.Series(dtype=np.float64)
+    table = data.lead_effects[model].set_index("gene_id").sort_index()
+    same = table["lead_variant"] == lead_variants(data)["lead_variant"].reindex(table.index)
+    effect = table.loc[same, "lead_effect"].astype(np.float64)
+    if data.direction is not None:
+        rows = data.direction[data.direction["model"] == model]
+        effect = effect[effect.index.isin(rows.loc[rows["agree"].astype(str).isin(["True", "False"]), "gene_id"])]
+    return effect[np.isfinite(effect) & (effect != 0)]
+
+
 def exact_share(hits: int, total: int) -> tuple[float, float, float]:
     """A share with its 95 % interval (Clopper and Pearson 1934, 10.1093/biomet/26.4.404); NaN of nothing."""
     if total == 0:

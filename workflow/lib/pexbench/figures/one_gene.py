@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pexbench.figures import FigureData
-from pexbench.figures.joined import main_models, people_of
+from pexbench.figures.joined import lead_variants, main_models, people_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -96,12 +96,8 @@ def cis_points(data: FigureData, gene_id: str, place: Place) -> pd.DataFrame:
 
 def lead_of(data: FigureData, gene_id: str) -> pd.Series | None:
     """The gene's row of ``associations``; None where it has no lead variant."""
-    if data.associations is None:
-        return None
-    found = data.associations[data.associations["gene_id"] == gene_id]
-    if found.empty or not isinstance(found["lead_variant"].iloc[0], str) or not found["lead_variant"].iloc[0]:
-        return None
-    return found.iloc[0]
+    leads = lead_variants(data)
+    return leads.loc[[gene_id]].iloc[0] if gene_id in leads.index else None
 
 
 def effect_points(data: FigureData, model: str, gene_id: str, place: Place) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -74,6 +75,7 @@ def matrices(data: FigureData, model: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     return predicted[people].astype(np.float64), measured.astype(np.float64)
 
 
+@lru_cache(maxsize=1)
 def table(data: FigureData) -> pd.DataFrame:
     """The points and lines shown.
 
@@ -179,7 +181,7 @@ def draw(data: FigureData) -> Figure:
         columns = min(len(models), 5)
         legend = LINE * -(-len(models) // columns) + 0.12
         bottom = legend + 0.36
-        figure, _ = canvas(data, FIGURE.title, JOURNAL_WIDTH, bottom + 2 * HIGH + 0.95)
+        figure = canvas(data, FIGURE.title, JOURNAL_WIDTH, bottom + 2 * HIGH + 0.95)
         rows = (bottom + HIGH + 0.72, bottom)
         mean, shares, width, theoretical = (panel(figure, x, y, WIDE, HIGH) for y in rows for x in LEFT)
         sizes = sorted(int(n) for n in cohort["n"].unique())

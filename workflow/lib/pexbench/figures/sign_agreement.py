@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from pexbench.figures import FigureCard, FigureData
-from pexbench.figures.joined import across_individuals, exact_share, lead_variants, main_models
+from pexbench.figures.joined import across_individuals, counted_effects, exact_share, lead_variants, main_models
 from pexbench.figures.style import (
     ACROSS_INDIVIDUALS,
     FAINT,
@@ -81,12 +82,7 @@ def correlation_signs(data: FigureData) -> pd.DataFrame:
 
 def effect_signs(data: FigureData) -> pd.DataFrame:
     """Sign of the predicted effect of every gene's lead variant, as :func:`correlation_signs`."""
-    values = {}
-    for model in main_models(data):
-        if model in data.lead_effects:
-            table = data.lead_effects[model].set_index("gene_id").sort_index()
-            values[model] = table["lead_effect"].astype(np.float64)
-    return _signs(values)
+    return _signs({model: counted_effects(data, model) for model in main_models(data) if model in data.lead_effects})
 
 
 def _signs(values: dict[str, pd.Series[float]]) -> pd.DataFrame:
@@ -143,14 +139,9 @@ def _directions(data: FigureData, model: str) -> pd.Series[bool] | None:
         return told[told.isin(["True", "False"])] == "True"
     if model not in data.lead_effects:
         return None
-    leads = lead_variants(data)
-    effects = data.lead_effects[model].set_index("gene_id")
-    both = leads[["lead_variant", "slope"]].join(
-        effects[["lead_variant", "lead_effect"]], rsuffix="_model", how="inner"
-    )
-    both = both[(both["lead_variant"] == both["lead_variant_model"]) & both["lead_effect"].notna()]
-    both = both[(both["lead_effect"] != 0) & (both["slope"] != 0)]
-    return (both["lead_effect"].astype(np.float64) > 0) == (both["slope"].astype(np.float64) > 0)
+    effect = counted_effects(data, model)
+    slope = lead_variants(data)["slope"].astype(np.float64).reindex(effect.index)
+    return (effect[slope != 0] > 0) == (slope[slope != 0] > 0)
 
 
 def independent_counts(rates: Floats) -> Floats:
@@ -191,6 +182,7 @@ def counts(signs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+@lru_cache(maxsize=1)
 def table(data: FigureData) -> pd.DataFrame:
     """The numbers shown.
 
@@ -315,7 +307,7 @@ def draw(data: FigureData) -> Figure:
         bottom += 0.13 * len(said)
         names = [shortened(data.label(model), NAMES, TEXT) for model in models]
         numbers = [str(place + 1) for place in range(len(models))]
-        figure, _ = canvas(data, FIGURE.title, JOURNAL_WIDTH, bottom + high + 0.36)
+        figure = canvas(data, FIGURE.title, JOURNAL_WIDTH, bottom + high + 0.36)
         left = MARGIN + NAMES + 0.22
         if many:
             matrix = panel(figure, left, bottom, cell * len(models), high)

@@ -49,6 +49,7 @@ SMALL = 6.0
 TEXT = 7.0
 HEADING = 8.0
 TITLE = 9.0
+SUPERSCRIPT = str.maketrans("-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079")
 
 SETTINGS: dict[str, object] = {
     "font.family": "sans-serif",
@@ -179,7 +180,7 @@ def shortened(text: str, width: float, size: float = TEXT, bold: bool = False) -
     return text.rstrip() + "\u2026"
 
 
-def canvas(data: FigureData, title: str, width: float, height: float) -> tuple[Figure, float]:
+def canvas(data: FigureData, title: str, width: float, height: float) -> Figure:
     """A figure with its header: title, then the run's title and notes.
 
     Args:
@@ -189,9 +190,8 @@ def canvas(data: FigureData, title: str, width: float, height: float) -> tuple[F
         height: inches below the header; at most about :data:`JOURNAL_HEIGHT` less half an inch.
 
     Returns:
-        The figure and its height below the header as a fraction of the whole: the ``top`` of the drawing. In inches
-        from the lower left corner, as :func:`panel` and :func:`say` take them, the drawing reaches from 0 to
-        ``height``.
+        The figure. In inches from the lower left corner, as :func:`panel` and :func:`say` take them, the drawing
+        reaches from 0 to ``height``.
     """
     inside = width - 2 * MARGIN
     head = wrapped(title, inside, TITLE, bold=True)
@@ -210,7 +210,7 @@ def canvas(data: FigureData, title: str, width: float, height: float) -> tuple[F
         for line in lines:
             say(figure, MARGIN, place, line, fontsize=size, fontweight=weight, color=colour, va="top")
             place -= step
-    return figure, height / whole
+    return figure
 
 
 def panel(figure: Figure, left: float, bottom: float, width: float, height: float, **options: Any) -> Axes:
@@ -236,7 +236,7 @@ def in_words(data: FigureData, title: str, sentence: str) -> Figure:
     with applied():
         lines = wrapped(sentence, JOURNAL_WIDTH - 0.9, HEADING)
         height = 0.45 + 0.15 * len(lines)
-        figure, _ = canvas(data, title, JOURNAL_WIDTH, height)
+        figure = canvas(data, title, JOURNAL_WIDTH, height)
         axes = panel(figure, 0.3, 0.12, JOURNAL_WIDTH - 0.6, height - 0.2, xticks=[], yticks=[])
         axes.spines[:].set_visible(True)
         axes.spines[:].set_color(RULE)
@@ -321,6 +321,19 @@ def number(value: float, decimals: int = 2) -> str:
     if not np.isfinite(value):
         return "none"
     return f"{round(value, decimals) + 0.0:.{decimals}f}".replace("-", "\u2212")
+
+
+def exponent_of(largest: float) -> int:
+    """The power of ten that stands in a label; 0 for numbers that read well as they are."""
+    if not largest > 0:
+        return 0
+    found = int(np.floor(np.log10(largest)))
+    return found if found < -1 or found > 3 else 0
+
+
+def power_of(exponent: int) -> str:
+    """For example ``10⁻³``."""
+    return f"10{str(exponent).translate(SUPERSCRIPT)}"
 
 
 def probability(p: float) -> str:

@@ -23,9 +23,6 @@ TYPES: dict[str, dict[str, Any]] = {
         ("n_variants", "lead_effect", "additivity_r2", "additivity_slope", "n_drivers"), float
     ),
     "direction": dict.fromkeys(("measured_slope", "measured_p", "predicted_effect"), float),
-    "comparisons": dict.fromkeys(
-        ("n_genes", "mean_a", "mean_b", "difference", "lower", "upper", "share_a_higher", "p"), float
-    ),
 }
 
 
@@ -34,7 +31,7 @@ def figure(arguments: argparse.Namespace) -> None:
     import pandas as pd
 
     from pexbench.associations import read_associations
-    from pexbench.cohort import read_people, read_run_samples
+    from pexbench.cohort import read_run_samples
     from pexbench.figures import FigureData, write_figure
     from pexbench.figures.one_gene import chosen_gene
     from pexbench.files import read_table
@@ -57,15 +54,13 @@ def figure(arguments: argparse.Namespace) -> None:
         notes=list(arguments.notes),
         controls=list(arguments.controls),
         labels=common.pairs(arguments.labels, "--labels"),
-        people=read_people(arguments.people) if arguments.people else None,
         associations=read_associations(arguments.associations) if arguments.associations else None,
         leads=pd.read_parquet(arguments.leads) if arguments.leads else None,
         lead_effects={
             model: read_table(path, **TYPES["lead_effects"])
             for model, path in _paths(arguments.lead_effects, "--lead-effects").items()
         },
-        direction=_read("direction", arguments.direction),
-        comparisons=_read("comparisons", arguments.comparisons),
+        direction=read_table(arguments.direction, **TYPES["direction"]) if arguments.direction else None,
         windows={model: int(length) for model, length in common.pairs(arguments.windows, "--windows").items()},
         example_gene=gene_called(arguments.example_gene, labels) if arguments.example_gene else None,
         example_person=arguments.example_person,
@@ -110,13 +105,6 @@ def _paths(values: list[str], what: str) -> dict[str, Path]:
     return {model: Path(path) for model, path in common.pairs(values, what).items()}
 
 
-def _read(kind: str, path: Path | None) -> pd.DataFrame | None:
-    """A table with its columns' types; None without a path."""
-    from pexbench.files import read_table
-
-    return None if path is None else read_table(path, **TYPES[kind])
-
-
 def _rows_of(path: Path, gene: str | None) -> pd.DataFrame:
     """The rows of one gene of a big Parquet file; the others are not read into memory."""
     import pandas as pd
@@ -136,14 +124,12 @@ def add(parsers: Any) -> None:
     parser.add_argument("--genes", type=Path, required=True)
     parser.add_argument("--samples", type=Path, required=True)
     parser.add_argument("--expression", type=Path, nargs="+", required=True)
-    parser.add_argument("--people", type=Path, help="facts about people")
     parser.add_argument("--associations", type=Path, help="one row per gene: lead variant, heritability")
     parser.add_argument("--leads", type=Path, help="dosage of lead variants, Parquet")
     parser.add_argument("--cis", type=Path, help="associations of all variants, Parquet")
     parser.add_argument("--effects", nargs="*", default=[], help="model=effects of variants, Parquet")
     parser.add_argument("--lead-effects", nargs="*", default=[], help="model=effects by gene")
     parser.add_argument("--direction", type=Path, help="sign of predicted against measured effects")
-    parser.add_argument("--comparisons", type=Path, help="models in pairs")
     parser.add_argument("--windows", nargs="*", default=[], help="model=bp that it reads")
     parser.add_argument("--example-gene", help="id or symbol (default: the strongest association)")
     parser.add_argument("--example-person", help="sample (default: the median across genes)")
