@@ -17,12 +17,12 @@ from pexbench.associations import (
     join_eqtl,
     read_associations,
     read_eqtl,
-    regress,
 )
 from pexbench.baselines.top_snp import predict_top_snp
 from pexbench.errors import InputError
 from pexbench.files import write_table
 from pexbench.genes import Gene
+from pexbench.regression import regress
 
 GENE = Gene("G1", "ONE", "1", 1_000, "-")
 
@@ -63,6 +63,16 @@ def test_with_covariates_it_is_the_joint_regression_with_its_degrees_of_freedom(
         assert found.slope[j] == pytest.approx(fit.params[1], rel=1e-8)
         assert found.se[j] == pytest.approx(fit.bse[1], rel=1e-8)
         assert found.p[j] == pytest.approx(fit.pvalues[1], rel=1e-7)
+
+
+def test_what_does_not_vary_has_no_correlation_and_costs_no_degree_of_freedom():
+    """0.3 and 0.7 have no exact mean in binary: what rounding leaves is neither a dosage nor a covariate."""
+    x, _, y, _ = cohort(14, people=77)
+    x = np.column_stack([x[:, :3].astype(np.float64), np.full(77, 0.3)])
+    found, plain = regress(x, y, np.full((77, 1), 0.7)), regress(x[:, :3], y)
+    np.testing.assert_allclose(found.p[:3], plain.p, rtol=1e-9)
+    assert np.isnan([found.slope[3], found.se[3], found.r[3], found.p[3]]).all()
+    assert np.isnan(regress(x, np.full(77, 0.3)).r).all()
 
 
 def test_a_variant_that_covariates_explain_is_not_tested():

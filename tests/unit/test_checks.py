@@ -122,8 +122,22 @@ def test_genes_off_the_reference_are_listed(tmp_path: Path, gene: tuple[str, str
     assert dropped(run(cohort, tmp_path))[("gene", "G3")] == reason
 
 
+def test_levels_of_other_people_stop(tmp_path: Path) -> None:
+    (tmp_path / "levels.tsv").write_text("gene_id\tQ1\tQ2\nG1\t1\t2\n")
+    files = replace(Cohort().write(tmp_path), expression_genes=tmp_path / "levels.tsv")
+    with pytest.raises(
+        InputError, match=r"across genes: none of the run's 12 people .* has a column; the table has Q1, Q2"
+    ):
+        check_inputs(files, RULES, tmp_path / "out")
+
+
 def test_constant_and_non_finite_expression_is_listed(tmp_path: Path) -> None:
-    cohort = Cohort(expression={"G1": lambda _: 1.0, "G3": lambda number: float("nan") if number == 3 else number})
+    cohort = Cohort(
+        expression={
+            "G1": lambda number: 1 + 1e-14 * number,
+            "G3": lambda number: float("nan") if number == 3 else number,
+        }
+    )
     cohort.genes.append(("G3", "", "22", 8000, "+"))
     out = run(cohort, tmp_path)
     reasons = dropped(out)

@@ -50,7 +50,7 @@ def test_columns_that_depend_on_others_are_found_and_named():
 @pytest.mark.parametrize(
     ("columns", "asked", "said"),
     [
-        ({}, ["PC9"], "column PC9 not found"),
+        ({}, ["PC9"], r"column PC9 \(scores.covariates\) not found"),
         ({"PC2": [""] + ["1"] * 29}, ["PC2"], "PC2 has no value"),
         ({"PC2": ["inf"] + ["1"] * 29}, ["PC2"], "no finite number"),
         ({"name": [f"n{i}" for i in range(30)]}, ["name"], "text with 30 different values"),

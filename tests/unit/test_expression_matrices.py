@@ -36,10 +36,15 @@ def test_both_ways_round_give_the_same(tmp_path: Path, turned: bool) -> None:
     assert report["examples_not_in_sources"] == ["unknown"]
 
 
-def test_what_the_verb_writes_is_read_back_exactly(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("known", "name", "head"),
+    [("--sources", "list.csv", ""), ("--genes", "genes.txt", "gene_id\tsymbol\tcontig\ttss\tstrand\n")],
+)
+def test_what_the_verb_writes_is_read_back_exactly(tmp_path: Path, known: str, name: str, head: str) -> None:
     pd.DataFrame(VALUES, NAMES, PEOPLE).T.to_csv(tmp_path / "m.csv")
-    (tmp_path / "list.csv").write_text("".join(f"{g.gene_id},1,1000,{g.symbol},+\n" for g in GENES.values()))
-    words = ["--table", str(tmp_path / "m.csv"), "--sources", str(tmp_path / "list.csv")]
+    line = "{0.gene_id}\t{0.symbol}\t1\t1000\t+\n" if head else "{0.gene_id},1,1000,{0.symbol},+\n"
+    (tmp_path / name).write_text(head + "".join(line.format(gene) for gene in GENES.values()))
+    words = ["--table", str(tmp_path / "m.csv"), known, str(tmp_path / name)]
     main(["expression_table", *words, "--output", str(tmp_path / "o.tsv"), "--report", str(tmp_path / "r.json")])
     table = read_expression(tmp_path / "o.tsv")
     np.testing.assert_array_equal(table.loc[list(GENES), PEOPLE].to_numpy(), VALUES)

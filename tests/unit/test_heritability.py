@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import optimize
-from scipy.stats import multivariate_normal
+from scipy.stats import chi2, multivariate_normal
 
 from pexbench.heritability import GRID, estimate, relationship_factor, rotate
 
@@ -63,7 +63,8 @@ def test_the_likelihood_is_the_dense_one_and_the_estimate_its_maximum(h2, snps):
             options={"xatol": 1e-9},
         )
         assert found.h2 == pytest.approx(best.x, abs=2e-5)
-        assert found.p <= 1
+        ratio = 2 * (dense_log_likelihood(found.h2, x, y, fixed) - dense_log_likelihood(0, x, y, fixed))
+        assert found.p == pytest.approx(1 if found.h2 == 0 else chi2.sf(ratio, 1) / 2, rel=1e-4)
 
 
 def test_the_likelihood_is_that_of_contrasts_under_a_normal():

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from pexbench.cohort import read_people, read_samples
+from pexbench.covariates import covariate_matrix
 from pexbench.errors import InputError
 from pexbench.files import write_table
 from pexbench.people import join_facts, read_facts
@@ -65,17 +66,20 @@ def test_an_empty_fact_in_the_sample_table_stays_in_its_column(tmp_path: Path) -
 
 def test_columns_in_use_must_be_there(tmp_path: Path) -> None:
     path = written(tmp_path, "a.tsv", PANEL)
-    with pytest.raises(InputError, match=r"'PC1' \(scores.covariates\), 'race' \(scores.population\) not found.*pop"):
-        join_facts(SAMPLES, [path], population="race", covariates=["PC1", "pop"])
-    assert list(join_facts(SAMPLES, [path], "pop", ["gender"])["sample"]) == PEOPLE
+    with pytest.raises(InputError, match=r"'race' \(scores.population\) not found.*pop"):
+        join_facts(SAMPLES, [path], population="race")
+    table = join_facts(SAMPLES, [path], "pop")
+    assert list(table["sample"]) == PEOPLE
+    with pytest.raises(InputError, match=r"PC1 \(scores.covariates\) not found.*pop"):
+        covariate_matrix(table.set_index("sample"), ["PC1", "pop"])
 
 
 def test_a_covariate_in_use_has_no_gaps_and_a_population_may(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = written(tmp_path, "a.tsv", "sample\tPC1\tpop\nP1\t0.1\tGBR\nP2\tNA\t\n")
-    with pytest.raises(InputError, match=r"covariate 'PC1' has no value for 2 of 3 people \(P3, P2\).*inputs.samples"):
-        join_facts(SAMPLES, [path], covariates=["PC1"])
     with caplog.at_level("WARNING", "pexbench"):
-        join_facts(SAMPLES, [path], population="pop")
+        table = join_facts(SAMPLES, [path], population="pop")
+    with pytest.raises(InputError, match=r"PC1 has no value for 2 of 3 people \(P3, P2\).*inputs.samples"):
+        covariate_matrix(table.set_index("sample"), ["PC1"])
     assert "2 of 3 people have no value (P3, P2)" in caplog.text
 
 

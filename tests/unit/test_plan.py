@@ -56,6 +56,10 @@ def settings(**changes: Any) -> dict[str, Any]:
         ({"control_model": "enformer"}, "control_model is 'enformer'"),
         ({"variants": {"flank": 1000}}, "set variants.flank to at least"),
         ({"models": {"xpresso": {"card": None, "table": None, "kipoi": None}}}, "model xpresso: exactly one of"),
+        (
+            {"simulation": None, "inputs": {"genes": "g.tsv", "gene_sources": [], "region": "22:1-9", "eqtl": "e.csv"}},
+            "needed by model xpresso; baselines: elastic_net; controls: shuffled; inputs.region; inputs.eqtl;",
+        ),
         ({"baselines": ["xpresso"]}, "xpresso is the name of a model and of a baseline"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import pearsonr
 
 from pexbench.baselines.folds import outer_folds
-from pexbench.baselines.top_snp import p_value, predict_top_snp
+from pexbench.baselines.top_snp import predict_top_snp
 from pexbench.errors import InputError
 
 
@@ -43,15 +43,6 @@ def test_reports_the_best_snp_over_all_people():
     assert found.r == pytest.approx(r, abs=1e-12)
     assert found.p == pytest.approx(p, rel=1e-8)
     assert found.n_snps == 20
-
-
-@pytest.mark.parametrize(("r", "n"), [(0.0, 10), (0.3, 358), (-0.9, 5), (1.0, 9)])
-def test_p_value_is_the_t_test(r, n):
-    from scipy.stats import beta
-
-    # Under independence (r + 1) / 2 follows a beta distribution with both parameters n/2 - 1.
-    expected = 2 * beta.sf((abs(r) + 1) / 2, n / 2 - 1, n / 2 - 1)
-    assert p_value(r, n) == pytest.approx(expected, rel=1e-8, abs=1e-300)
 
 
 def test_among_snps_in_perfect_linkage_the_first_id_is_chosen():

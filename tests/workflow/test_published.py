@@ -119,8 +119,8 @@ def test_the_report_says_what_is_not_there(published: tuple[Path, dict[str, pd.D
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"baselines": ["elastic_net"]}, "baselines: elastic_net is made from them"),
-        ({"models": {"k": {"card": "kmer_ridge"}}}, "model k is made from them"),
+        ({"baselines": ["elastic_net"]}, "needed by baselines: elastic_net;"),
+        ({"models": {"k": {"card": "kmer_ridge"}}}, "needed by model k;"),
     ],
 )
 def test_what_needs_genotypes_is_refused_without_them(tmp_path: Path, changes: dict[str, object], said: str) -> None:

@@ -108,11 +108,11 @@ if not SIMULATED and MATRICES:
     rule expression_table:
         input:
             table=lambda wildcards: MATRICES[wildcards.matrix],
-            sources=[
-                place(name)
-                for name in config["inputs"]["gene_sources"]
-                or [config["inputs"]["genes"]]
-            ],
+            known=(
+                GENE_TABLE
+                if config["inputs"]["genes"]
+                else [place(name) for name in config["inputs"]["gene_sources"]]
+            ),
         output:
             table="<inputs>/expression/{matrix}.tsv",
             report="<inputs>/expression/{matrix}.json",
@@ -122,9 +122,10 @@ if not SIMULATED and MATRICES:
         conda:
             "../../envs/base.yaml"
         params:
+            known="--genes" if config["inputs"]["genes"] else "--sources",
             code=digest(code.files("expression_matrices", "gene_table")),
         shell:
-            "pexbench base --log {log} expression_table --table {input.table} --sources {input.sources} "
+            "pexbench base --log {log} expression_table --table {input.table} {params.known} {input.known} "
             "--output {output.table} --report {output.report}"
 
 

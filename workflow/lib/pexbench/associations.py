@@ -10,16 +10,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from pexbench.baselines.arrays import first_of_best, gene_data
 from pexbench.baselines.shard import Shard, cis_dosages
-from pexbench.covariates import Covariates, without
+from pexbench.cohort import constant
+from pexbench.covariates import without
 from pexbench.errors import InputError, listing
 from pexbench.files import read_table
 from pexbench.genes import Gene, without_version
 from pexbench.heritability import FEWEST_PEOPLE, estimate
-from pexbench.people import rows_of
+from pexbench.people import MISSING, rows_of
+from pexbench.regression import Regressions, regress
 
 LOG = logging.getLogger(__name__)
 Floats = NDArray[np.float64]
@@ -53,49 +54,6 @@ EQTL = {
 }
 #: Fewest people with expression.
 FEWEST = 10
-
-
-@dataclass(frozen=True)
-class Regressions:
-    """Simple regressions of expression on each of M variants, covariates taken out of both.
-
-    Attributes:
-        slope: float64 [M], expression per copy of ALT.
-        se: float64 [M], its standard error.
-        r: float64 [M], Pearson's r, partial with covariates; NaN where covariates explain the variant.
-        p: float64 [M], two-sided, by the t-test with n - 2 - (rank of the covariates) degrees of freedom.
-    """
-
-    slope: Floats
-    se: Floats
-    r: Floats
-    p: Floats
-
-
-def regress(x: Floats, y: Floats, covariates: Floats | None = None) -> Regressions:
-    """Regress expression on each variant with an intercept and covariates.
-
-    By Frisch, Waugh and Lovell the residuals of both on the covariates have the joint regression's slope; without
-    covariates these are the values of ``scipy.stats.linregress``.
-
-    Args:
-        x: float64 [S, M], dosages.
-        y: float64 [S], expression; not constant.
-        covariates: float64 [S, K], or None.
-    """
-    c = np.empty((len(y), 0)) if covariates is None else covariates
-    u, v = without(x, c), without(y, c)
-    rank = np.linalg.matrix_rank(c - c.mean(axis=0)) if c.shape[1] else 0
-    df = len(y) - 2 - int(rank)
-    xx, yy, xy = (u**2).sum(axis=0), float(v @ v), u.T @ v
-    with np.errstate(divide="ignore", invalid="ignore"):
-        r = np.clip(xy / np.sqrt(xx * yy), -1, 1)
-        slope = xy / xx
-        rest = (1 - r) * (1 + r)
-        se = np.sqrt(rest * yy / xx / df)
-        t = np.abs(r) * np.sqrt(df / rest)
-    p = 2 * stats.t.sf(t, df)
-    return Regressions(*(np.where(xx > 0, values, np.nan) for values in (slope, se, r, p)))
 
 
 @dataclass(frozen=True)
@@ -135,7 +93,7 @@ def associate_gene(
     needed = max(FEWEST, c.shape[1] + 4)
     if len(people) < needed:
         notes.append(f"{len(people)} people with expression, {needed} needed")
-    elif np.ptp(expression[people]) <= 1e-12 * np.abs(expression[people]).max():
+    elif constant(expression[people]):
         notes.append("expression the same for everyone")
     elif not np.any(without(expression[people], c[people])):
         notes.append("covariates explain all of the expression")
@@ -200,8 +158,14 @@ class Associations:
     leads: pd.DataFrame
 
 
-def associate(shard: Shard, maf: float, covariates: Covariates | None = None) -> Associations:
-    """Associations of every gene of a shard; a gene without any keeps its row with the reason."""
+def associate(shard: Shard, maf: float, covariates: Floats | None = None) -> Associations:
+    """Associations of every gene of a shard; a gene without any keeps its row with the reason.
+
+    Args:
+        shard: genotypes and expression.
+        maf: smallest minor allele frequency among a gene's people.
+        covariates: float64 [S, K], independent columns, in the order of ``shard.samples``.
+    """
     found = list(_each(shard, maf, covariates))
     genes = pd.DataFrame([entry.row for entry in found], columns=list(GENES))
     empty = pd.DataFrame(columns=list(CIS)).astype(_cis_types())
@@ -229,9 +193,8 @@ def _whole(genes: pd.DataFrame) -> pd.DataFrame:
     return genes.astype(dict.fromkeys(("n", "n_variants", "pos", "distance"), "Int64"))
 
 
-def _each(shard: Shard, maf: float, covariates: Covariates | None) -> Iterator[GeneAssociations]:
+def _each(shard: Shard, maf: float, covariates: Floats | None) -> Iterator[GeneAssociations]:
     known = shard.expression.reindex(columns=list(shard.samples))
-    values = None if covariates is None else covariates.values
     for number, gene in enumerate(shard.genes, start=1):
         if gene.gene_id not in known.index:
             note = "no expression across individuals"
@@ -239,7 +202,7 @@ def _each(shard: Shard, maf: float, covariates: Covariates | None) -> Iterator[G
         else:
             dosages, variants = cis_dosages(shard, gene)
             measured = known.loc[gene.gene_id].to_numpy(np.float64)
-            found = associate_gene(gene, dosages, variants, measured, shard.samples, maf, values)
+            found = associate_gene(gene, dosages, variants, measured, shard.samples, maf, covariates)
         LOG.info(
             "%s (%d of %d): %s variants, lead %s %s", gene.label, number, len(shard.genes), found.row["n_variants"],
             found.row.get("lead_variant", "none"), found.row["note"],
@@ -281,7 +244,7 @@ def read_eqtl(path: str | Path) -> pd.DataFrame:
             "keep its lead eQTL."
         )
     try:
-        values = table[list(EQTL)].replace({"": "nan", "NA": "nan"}).astype(np.float64)
+        values = table[list(EQTL)].replace(dict.fromkeys(MISSING, "nan")).astype(np.float64)
     except ValueError as fault:
         raise InputError(f"{path}: {fault}; numbers are allowed in {', '.join(EQTL)}; correct the table.") from None
     return values.set_axis(ids).rename(columns=EQTL)

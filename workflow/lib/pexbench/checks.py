@@ -222,6 +222,11 @@ def _genes_with_expression(
     usable: set[str] = set()
     for axis, table in (("across individuals", individuals), ("across genes", levels)):
         here = [name for name in people if name in table.columns]
+        if not here:
+            raise InputError(
+                f"expression {axis}: none of the run's {len(people)} people ({listing(people)}) has a column; the table has "
+                f"{listing(table.columns)}; names must be the same; correct the table."
+            )
         reasons = usable_rows(table[here])
         for gene_id, reason in reasons.items():
             if reason and gene_id in genes:

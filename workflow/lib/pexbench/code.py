@@ -68,11 +68,10 @@ def literals(module: str, name: str) -> dict[str, Any]:
         ValueError: the module assigns no such call, or an argument is no literal.
     """
     for node in ast.parse(FOLDER.joinpath(*module.split(".")).with_suffix(".py").read_text()).body:
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
-            call = node.value if isinstance(node, ast.Assign) else None
-            if isinstance(call, ast.Call):
-                return {word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg}
+        if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call):
+            continue
+        if any(isinstance(target, ast.Name) and target.id == name for target in node.targets):
+            return {word.arg: ast.literal_eval(word.value) for word in node.value.keywords if word.arg}
     raise ValueError(f"{module}: no {name} = ...(...) with literals as arguments")
 
 

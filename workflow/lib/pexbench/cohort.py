@@ -6,6 +6,7 @@ import gzip
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from pexbench.errors import InputError, listing
@@ -165,6 +166,18 @@ def read_expression(path: str | Path) -> pd.DataFrame:
     return values
 
 
+def constant(values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Whether the values of each gene differ by rounding at most.
+
+    Args:
+        values: float64 [..., S], finite; S at least 1.
+
+    Returns:
+        bool [...].
+    """
+    return np.asarray(np.ptp(values, axis=-1) <= 1e-12 * np.abs(values).max(axis=-1))
+
+
 def usable_rows(values: pd.DataFrame) -> pd.Series:
     """Why rows of an expression table cannot be scored.
 
@@ -172,13 +185,12 @@ def usable_rows(values: pd.DataFrame) -> pd.Series:
         values: float64, genes x people, already reduced to the people of the run.
 
     Returns:
-        Text by gene: empty where the row is usable, else ``"not finite"`` or ``"the same for everyone"``.
+        Text by gene: empty where the row is usable, else the reason.
     """
     array = values.to_numpy()
     finite = np.isfinite(array).all(axis=1)
-    constant = np.zeros(len(array), dtype=bool)
-    constant[finite] = np.ptp(array[finite], axis=1) == 0
-    reason = np.where(~finite, "expression not finite", np.where(constant, "expression the same for everyone", ""))
+    same = constant(np.where(finite[:, None], array, 0))
+    reason = np.where(~finite, "expression not finite", np.where(same, "expression the same for everyone", ""))
     return pd.Series(reason, index=values.index, dtype=str)
 
 

@@ -50,8 +50,9 @@ def covariate_matrix(facts: pd.DataFrame, columns: Sequence[str]) -> Covariates:
     absent = [name for name in columns if name not in facts.columns]
     if absent:
         raise InputError(
-            f"covariates: column {listing(absent)} not found; the people's table has {listing(facts.columns, 20)}; correct "
-            "scores.covariates."
+            f"covariates: column {listing(absent)} (scores.covariates) not found; the tables of people (inputs.people, "
+            f"inputs.samples) have {listing(facts.columns, 20) or 'no columns'}; correct the name or add a table that has "
+            "the column."
         )
     parts: dict[str, Floats] = {}
     for name in columns:
@@ -89,8 +90,9 @@ def _numbers(texts: pd.Series[str], name: str) -> dict[str, Floats]:
     gaps = list(texts.index[texts == ""])
     if gaps:
         raise InputError(
-            f"covariates: {name} has no value for {listing(gaps)}; each person needs one; complete the table of people or "
-            "take it out of scores.covariates."
+            f"covariates: {name} has no value for {len(gaps)} of {len(texts)} people ({listing(gaps)}); each person needs "
+            "one; complete the table, leave these people out (inputs.samples), or take the column out of "
+            "scores.covariates."
         )
     try:
         values = texts.to_numpy().astype(np.float64)
@@ -144,9 +146,9 @@ def without(values: Floats, covariates: Floats) -> Floats:
     Returns:
         The same shape. A column that the covariates explain but for rounding is exactly 0.
     """
-    centred = values - values.mean(axis=0)
+    centred = _centred(values)
     if covariates.shape[1] == 0:
-        return np.asarray(centred)
+        return centred
     basis = orthonormal(covariates)
     rest = centred - basis @ (basis.T @ centred)
     rest -= basis @ (basis.T @ rest)
@@ -154,8 +156,12 @@ def without(values: Floats, covariates: Floats) -> Floats:
     return np.where(nothing, 0.0, rest)
 
 
+def _centred(values: Floats) -> Floats:
+    """Columns of mean 0; those that are constant exactly 0, not what rounding of their mean leaves."""
+    return np.where(np.ptp(values, axis=0) == 0, 0.0, values - values.mean(axis=0))
+
+
 def orthonormal(covariates: Floats) -> Floats:
     """float64 [S, K'], an orthonormal basis of the covariates' centred columns; K' is their rank."""
-    centred = covariates - covariates.mean(axis=0)
-    u, s, _ = np.linalg.svd(centred, full_matrices=False)
+    u, s, _ = np.linalg.svd(_centred(covariates), full_matrices=False)
     return np.asarray(u[:, s > EXPLAINED * (s[0] if len(s) else 0.0)])

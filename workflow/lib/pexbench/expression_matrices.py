@@ -12,7 +12,7 @@ from pexbench.cohort import GENE_COLUMNS, check_sample_names
 from pexbench.errors import InputError, listing
 from pexbench.genes import Gene
 from pexbench.prediction_names import gene_names, match_names
-from pexbench.prediction_tables import NAME_COLUMNS, numbers, read_cells
+from pexbench.prediction_tables import numbers, read_cells, row_names
 
 EXAMPLES = 10
 
@@ -34,10 +34,9 @@ def expression_of(path: str | Path, genes: Mapping[str, Gene]) -> tuple[pd.DataF
     """
     path = Path(path)
     header, cells = read_cells(path)
-    lower = [name.lower() for name in header]
-    of_rows = next((lower.index(name) for name in NAME_COLUMNS if name in lower), 0)
-    others = [number for number in range(len(header)) if number != of_rows and lower[number] not in GENE_COLUMNS]
-    rows, titles = [str(value).strip() for value in cells[of_rows]], [header[number] for number in others]
+    rows, others = row_names(header, cells)
+    others = [number for number in others if header[number].lower() not in GENE_COLUMNS]
+    titles = [header[number] for number in others]
     known = gene_names(genes)
     in_rows, in_columns = known.share(rows), known.share(titles)
     if (in_rows > 0) == (in_columns > 0):

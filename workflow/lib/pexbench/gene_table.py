@@ -12,7 +12,7 @@ from typing import Any
 
 from pexbench.cohort import read_expression_rows
 from pexbench.errors import InputError, listing
-from pexbench.genes import Gene, read_genes, without_version
+from pexbench.genes import Gene, without_version
 from pexbench.reference import match_contig
 
 GTF_ATTRIBUTE = re.compile(r'(\w+) "([^"]*)"')
@@ -82,12 +82,11 @@ def known_genes(sources: Sequence[str | Path]) -> dict[str, Gene]:
     """Every gene that some sources name, by id, by the first that has it.
 
     Args:
-        sources: a gene table (``genes.read_genes``), or files as for :func:`place_genes`.
+        sources: files as for :func:`place_genes`.
     """
     found: dict[str, Gene] = {}
     for source in reversed(sources):
-        with_header = str(source).endswith(".tsv")
-        found |= read_genes(source) if with_header else _read_source(source)
+        found |= _read_source(source)
     return found
 
 

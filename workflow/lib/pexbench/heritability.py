@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, stats
+from scipy import linalg, optimize, stats
 
 Floats = NDArray[np.float64]
 #: With fewer people the estimate says next to nothing.
@@ -99,9 +99,8 @@ def rotate(x: Floats, y: Floats, covariates: Floats | None = None) -> Rotated:
         covariates: float64 [S, K], independent of each other and of the intercept.
     """
     fixed = np.ones((len(y), 1)) if covariates is None else np.column_stack([np.ones(len(y)), covariates])
-    rank = np.linalg.matrix_rank(fixed)
-    # The last columns of the full basis are the contrasts: orthonormal, and free of the fixed effects.
-    contrasts = np.linalg.svd(fixed, full_matrices=True)[0][:, rank:]
+    # Contrasts: orthonormal, and free of the fixed effects.
+    contrasts = linalg.null_space(fixed.T)
     z = contrasts.T @ relationship_factor(x)
     values, vectors = np.linalg.eigh(z @ z.T)
     return Rotated(np.maximum(values, 0), (vectors.T @ (contrasts.T @ y)) ** 2)

@@ -112,22 +112,19 @@ def join_facts(
     samples: pd.DataFrame,
     tables: Sequence[str | Path],
     population: str | None = None,
-    covariates: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Put everything that is known about the run's people into one table.
 
     Args:
         samples: the run's people: column ``sample``, further columns are facts as well.
         tables: files with more; see :func:`read_facts`.
-        population: the column that names populations, if the run uses one.
-        covariates: columns that the run regresses out of expression.
+        population: the column that names populations, if the run uses one. Who has no value is counted in the log.
 
     Returns:
         ``samples`` with the columns of all tables; text, empty where not known.
 
     Raises:
-        InputError: two tables have the same column, a column in use is not there, a person has no value of a covariate
-            in use, or nobody has a population.
+        InputError: two tables have the same column, that of populations is not there, or nobody has one.
     """
     joined = samples.map(_known).set_index("sample")
     origin = dict.fromkeys(joined.columns, "inputs.samples")
@@ -142,36 +139,26 @@ def join_facts(
         origin |= dict.fromkeys(facts.columns, str(path))
         joined = pd.concat([joined, facts], axis=1)
         LOG.info("%s: %d of %d people, %s", path, (facts != "").any(axis=1).sum(), len(facts), listing(facts.columns))
-    _check_used(joined, population, covariates)
+    if population:
+        _check_population(joined, population)
     return joined.reset_index()
 
 
-def _check_used(facts: pd.DataFrame, population: str | None, covariates: Sequence[str]) -> None:
-    """Refuse columns that are not there and covariates with gaps."""
-    used = [("scores.covariates", name) for name in covariates]
-    used += [("scores.population", population)] if population else []
-    absent = [f"{name!r} ({key})" for key, name in used if name not in facts.columns]
-    if absent:
+def _check_population(facts: pd.DataFrame, population: str) -> None:
+    """Refuse populations that nobody has, and count people without."""
+    if population not in facts.columns:
         raise InputError(
-            f"people: column {listing(absent)} not found; the tables of people (inputs.people, inputs.samples) have "
-            f"{listing(facts.columns, 20) or 'no columns'}; correct the name or add a table that has the column."
+            f"people: column {population!r} (scores.population) not found; the tables of people (inputs.people, "
+            f"inputs.samples) have {listing(facts.columns, 20) or 'no columns'}; correct the name or add a table that has "
+            "the column."
         )
-    for name in covariates:
-        lacking = list(facts.index[facts[name] == ""])
-        if lacking:
-            raise InputError(
-                f"people: covariate {name!r} has no value for {len(lacking)} of {len(facts)} people ({listing(lacking)}); "
-                "each person needs one; complete the table, leave these people out (inputs.samples), or take the column "
-                "out of scores.covariates."
-            )
-    if population:
-        lacking = list(facts.index[facts[population] == ""])
-        if len(lacking) == len(facts):
-            raise InputError(
-                f"people: nobody has a value of {population!r} (scores.population); correct the table, or remove the key."
-            )
-        if lacking:
-            LOG.warning(
-                "population %r: %d of %d people have no value (%s) and belong to none",
-                population, len(lacking), len(facts), listing(lacking),
-            )  # fmt: skip
+    lacking = list(facts.index[facts[population] == ""])
+    if len(lacking) == len(facts):
+        raise InputError(
+            f"people: nobody has a value of {population!r} (scores.population); correct the table, or remove the key."
+        )
+    if lacking:
+        LOG.warning(
+            "population %r: %d of %d people have no value (%s) and belong to none",
+            population, len(lacking), len(facts), listing(lacking),
+        )  # fmt: skip

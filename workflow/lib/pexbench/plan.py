@@ -94,7 +94,7 @@ def check_settings(config: Mapping[str, Any], cards: Mapping[str, Card]) -> None
 
 
 def _check_genotypes(config: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
-    """A run without genotypes has predictions made elsewhere, and nothing that is made from genotypes."""
+    """A run without genotypes has predictions made elsewhere, and nothing that needs genotypes."""
     given = [key for key in ("reference", "genotypes") if inputs.get(key)]
     if len(given) == 1:
         other = "genotypes" if given == ["reference"] else "reference"
@@ -106,10 +106,11 @@ def _check_genotypes(config: Mapping[str, Any], inputs: Mapping[str, Any]) -> No
         return
     wanting = [f"model {name}" for name, model in config["models"].items() if not model["table"]]
     wanting += [f"{kind}: {listing(config[kind])}" for kind in ("baselines", "controls") if config[kind]]
+    wanting += [f"inputs.{key}" for key in ("region", "eqtl") if inputs.get(key)]
     if wanting:
         raise InputError(
-            f"configuration: inputs.genotypes and inputs.reference are absent, and {'; '.join(wanting)} is made from them; "
-            "name both, or leave only models with 'table' and set 'baselines: []' and 'controls: []'."
+            f"configuration: inputs.genotypes and inputs.reference are absent, but needed by {'; '.join(wanting)}; name "
+            "both, or leave only models with 'table', set 'baselines: []' and 'controls: []', and remove the rest."
         )
 
 

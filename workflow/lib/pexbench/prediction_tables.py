@@ -90,7 +90,7 @@ def import_table(
         layout = "tidy"
         values, matched = _tidy(path, lower, cells, by_gene, by_person)
     else:
-        layout, values, matched = _wide(path, lower, header, cells, by_gene, by_person)
+        layout, values, matched = _wide(path, header, cells, by_gene, by_person)
     if reference is not None:
         if REFERENCE in values.index:
             raise InputError(
@@ -118,17 +118,14 @@ def reference_predictions(path: str | Path, column: str | None, by_gene: Names) 
     """
     path = Path(path)
     header, cells = read_cells(path)
-    lower = [name.lower() for name in header]
-    of_rows = next((lower.index(name) for name in NAME_COLUMNS if name in lower), 0)
-    others = [number for number in range(len(header)) if number != of_rows]
-    chosen = [number for number in others if column is None or lower[number] == column.lower()]
+    rows, others = row_names(header, cells)
+    chosen = [number for number in others if column is None or header[number].lower() == column.lower()]
     if len(chosen) != 1:
         found = f"no column {column!r}" if column else f"{len(others)} columns beside the genes"
         raise InputError(
             f"{path}: {found}; columns are {listing(header[number] for number in others)}; name one of them in "
             "reference_column."
         )
-    rows = _texts(cells[of_rows])
     matched = match_names(path, rows, by_gene)
     if not matched.position:
         raise InputError(
@@ -178,17 +175,27 @@ def read_cells(path: Path) -> tuple[list[str], pd.DataFrame]:
     return header, cells
 
 
+def row_names(header: Sequence[str], cells: pd.DataFrame) -> tuple[list[str], list[int]]:
+    """Names of a table's rows, from the column called one of :data:`NAME_COLUMNS` or the first, and its other columns.
+
+    Args:
+        header: names of the columns.
+        cells: the rows below it, columns numbered, as :func:`read_cells` gives them.
+    """
+    lower = [name.lower() for name in header]
+    place = next((lower.index(name) for name in NAME_COLUMNS if name in lower), 0)
+    return _texts(cells[place]), [number for number in range(len(header)) if number != place]
+
+
 def _texts(column: pd.Series) -> list[str]:
     return [str(value).strip() for value in column]
 
 
 def _wide(
-    path: Path, lower: Sequence[str], header: Sequence[str], cells: pd.DataFrame, by_gene: Names, by_person: Names
+    path: Path, header: Sequence[str], cells: pd.DataFrame, by_gene: Names, by_person: Names
 ) -> tuple[str, pd.DataFrame, tuple[Matched, Matched]]:
     """Layout, predictions [people, genes] by the run's names, and how names matched."""
-    of_rows = next((lower.index(name) for name in NAME_COLUMNS if name in lower), 0)
-    rows = _texts(cells[of_rows])
-    columns = [number for number in range(len(header)) if number != of_rows]
+    rows, columns = row_names(header, cells)
     titles = [header[number] for number in columns]
     people_first = min(by_person.share(rows), by_gene.share(titles))
     genes_first = min(by_gene.share(rows), by_person.share(titles))

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pexbench.cohort import constant
 from pexbench.errors import InputError, listing
 
 Floats = NDArray[np.float64]
@@ -94,7 +95,7 @@ def gene_data(
             f"baselines: expression of {listing(bad)} is not finite; a number is needed for each person; "
             "leave these people or this gene out."
         )
-    if len(expression) == 0 or np.ptp(expression) <= 1e-12 * np.abs(expression).max():
+    if len(expression) == 0 or constant(expression):
         raise InputError(
             f"baselines: expression is the same in all {len(expression)} people; differing values are needed; "
             "leave this gene out."
@@ -121,6 +122,14 @@ def gene_data(
 
 
 def first_of_best(r: Floats) -> int:
-    """Position of the correlation that is largest by absolute value; the first of equals (:data:`TIE`)."""
-    size = np.abs(r)
-    return int(np.flatnonzero(size >= size.max() - TIE)[0])
+    """Position of the correlation that is largest by absolute value; the first of equals (:data:`TIE`).
+
+    Args:
+        r: float64 [M], NaN where there is none.
+
+    Returns:
+        0 .. M-1; -1 if every value is NaN.
+    """
+    size = np.where(np.isnan(r), -1.0, np.abs(r))
+    best = size.max(initial=-1.0)
+    return int(np.flatnonzero(size >= best - TIE)[0]) if best >= 0 else -1

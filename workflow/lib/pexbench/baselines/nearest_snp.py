@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pexbench.baselines.arrays import Floats, gene_data
-from pexbench.baselines.folds import mean_fold_correlation, outer_folds
-from pexbench.covariates import adjusted
-from pexbench.errors import InputError
+from pexbench.baselines.single_snp import predict_by_one_snp
 
 
 @dataclass(frozen=True)
@@ -90,30 +88,15 @@ def predict_nearest_snp(
         InputError: the arrays are not usable (see :func:`pexbench.baselines.arrays.gene_data`) or people are too few.
     """
     data = gene_data(dosages, variants, expression, samples, maf, covariates)
-    if len(samples) < 2 * n_folds:
-        raise InputError(
-            f"nearest_snp: {len(samples)} people for {n_folds} folds; at least 2 people per fold are needed; "
-            "add people or use fewer folds."
-        )
-    folds = outer_folds(data.samples, n_folds, seed)
     column = nearest(data.variants, tss)
-    x = data.x[:, column] if column >= 0 else np.zeros(len(samples))
-    prediction, measured, slopes = np.zeros(len(samples)), data.y.copy(), np.zeros(n_folds)
-    for fold in range(n_folds):
-        train, test = folds != fold, folds == fold
-        y = adjusted(data.y, data.c, train)
-        measured[test] = y[test]
-        if np.ptp(x[train]) > 0:
-            centred = x[train] - x[train].mean()
-            slopes[fold] = centred @ y[train] / (centred @ centred)
-            prediction[test] = (x[test] - x[train].mean()) * slopes[fold]
     variant = data.variants[column] if column >= 0 else ""
+    found = predict_by_one_snp(data, lambda _, __: column, n_folds, seed, "nearest_snp")
     return NearestSnp(
-        prediction=data.as_given(prediction).astype(np.float32),
-        folds=data.as_given(folds),
-        slopes=slopes,
+        prediction=found.prediction,
+        folds=found.folds,
+        slopes=found.slopes,
         n_snps=len(data.variants),
-        r_within_folds=mean_fold_correlation(prediction, measured, folds),
+        r_within_folds=found.r_within_folds,
         variant=variant,
         distance=abs(int(variant.rsplit(":", 3)[1]) - tss) if variant else -1,
     )

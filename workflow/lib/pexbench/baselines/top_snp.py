@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from pexbench.baselines.arrays import Floats, first_of_best, gene_data
-from pexbench.baselines.folds import mean_fold_correlation, outer_folds
-from pexbench.covariates import adjusted, without
-from pexbench.errors import InputError
+from pexbench.baselines.single_snp import predict_by_one_snp
+from pexbench.regression import regress
 
 
 @dataclass(frozen=True)
@@ -39,26 +37,6 @@ class TopSnp:
     variant: str
     r: float
     p: float
-
-
-def best_snp(x: Floats, y: Floats) -> tuple[int, float, float]:
-    """The SNP most correlated with expression, by absolute value; the first of equals.
-
-    Args:
-        x: float64 [S, M], dosages.
-        y: float64 [S], expression.
-
-    Returns:
-        Column, Pearson correlation, slope per allele; ``(-1, nan, 0.0)`` if no SNP or no expression value varies.
-    """
-    varies = np.flatnonzero(np.ptp(x, axis=0) > 0) if x.size else np.array([], dtype=np.int64)
-    centred = y - y.mean()
-    if len(varies) == 0 or not np.any(centred):
-        return -1, float("nan"), 0.0
-    c = x[:, varies] - x[:, varies].mean(axis=0)
-    r = (c.T @ centred) / np.sqrt((c**2).sum(axis=0) * (centred**2).sum())
-    k = first_of_best(r)
-    return int(varies[k]), float(np.clip(r[k], -1, 1)), float(c[:, k] @ centred / (c[:, k] ** 2).sum())
 
 
 def predict_top_snp(
@@ -96,41 +74,16 @@ def predict_top_snp(
         InputError: the arrays are not usable (see :func:`pexbench.baselines.arrays.gene_data`) or people are too few.
     """
     data = gene_data(dosages, variants, expression, samples, maf, covariates)
-    if len(samples) < 2 * n_folds:
-        raise InputError(
-            f"top_snp: {len(samples)} people for {n_folds} folds; at least 2 people per fold are needed; "
-            "add people or use fewer folds."
-        )
-    folds = outer_folds(data.samples, n_folds, seed)
-    prediction, measured = np.zeros(len(data.samples)), data.y.copy()
-    chosen = []
-    for fold in range(n_folds):
-        train, test = folds != fold, folds == fold
-        y = adjusted(data.y, data.c, train)
-        measured[test] = y[test]
-        column, _, slope = best_snp(data.x[train], y[train])
-        chosen.append("" if column < 0 else data.variants[column])
-        if column >= 0:
-            prediction[test] = (data.x[test, column] - data.x[train, column].mean()) * slope
-    column, r, _ = (
-        best_snp(without(data.x, data.c), without(data.y, data.c)) if data.c.size else best_snp(data.x, data.y)
-    )
+    found = predict_by_one_snp(data, lambda x, y: first_of_best(regress(x, y).r), n_folds, seed, "top_snp")
+    everyone = regress(data.x, data.y, data.c)
+    best = first_of_best(everyone.r)
     return TopSnp(
-        prediction=data.as_given(prediction).astype(np.float32),
-        folds=data.as_given(folds),
-        fold_variants=tuple(chosen),
+        prediction=found.prediction,
+        folds=found.folds,
+        fold_variants=found.variants,
         n_snps=len(data.variants),
-        r_within_folds=mean_fold_correlation(prediction, measured, folds),
-        variant="" if column < 0 else data.variants[column],
-        r=r,
-        p=p_value(r, len(data.samples) - data.c.shape[1]),
+        r_within_folds=found.r_within_folds,
+        variant="" if best < 0 else data.variants[best],
+        r=float(everyone.r[best]) if best >= 0 else float("nan"),
+        p=float(everyone.p[best]) if best >= 0 else float("nan"),
     )
-
-
-def p_value(r: float, n: int) -> float:
-    """Two-sided p-value of a Pearson correlation over ``n`` people by the t-test with n-2 degrees of freedom."""
-    if not np.isfinite(r) or n < 3:
-        return float("nan")
-    if abs(r) >= 1:
-        return 0.0
-    return float(2 * stats.t.sf(abs(r) * np.sqrt((n - 2) / (1 - r * r)), n - 2))

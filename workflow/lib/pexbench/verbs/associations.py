@@ -18,7 +18,7 @@ def people_facts(arguments: argparse.Namespace) -> None:
     from pexbench.files import read_table, write_table
     from pexbench.people import join_facts
 
-    table = join_facts(read_table(arguments.samples), arguments.people, arguments.population, arguments.covariates)
+    table = join_facts(read_table(arguments.samples), arguments.people, arguments.population)
     if arguments.covariates:
         used = covariate_matrix(table.set_index("sample"), arguments.covariates)
         LOG.info("covariates in use: %s", ", ".join(used.names) or "none")
@@ -28,21 +28,9 @@ def people_facts(arguments: argparse.Namespace) -> None:
 def associate(arguments: argparse.Namespace) -> None:
     """Measured expression against the dosage of each cis variant, and heritability by all of them."""
     from pexbench.associations import associate as run
-    from pexbench.baselines.shard import Shard
-    from pexbench.cohort import read_expression
     from pexbench.files import write_table
 
-    genes, personal, samples = common.shard_genes(arguments)
-    shard = Shard(
-        arguments.bcf,
-        [gene for gene in genes if gene.gene_id in personal],
-        samples,
-        read_expression(arguments.expression),
-        arguments.flank,
-        arguments.unphased,
-        arguments.missing,
-    )
-    found = run(shard, arguments.min_maf, common.covariates(arguments))
+    found = run(common.expression_shard(arguments), arguments.min_maf, common.covariates(arguments))
     write_table(found.cis, arguments.output_cis)
     write_table(found.leads, arguments.output_leads)
     write_table(found.genes, arguments.output)
@@ -76,13 +64,7 @@ def add(parsers: Any) -> None:
     parser.add_argument("--output", type=Path, required=True)
 
     parser = common.verb(parsers, associate)
-    parser.add_argument("--bcf", type=Path, required=True, help="the shard's variants")
-    common.add_shard(parser)
-    common.add_genotyping(parser)
-    common.add_covariates(parser)
-    parser.add_argument("--expression", type=Path, required=True, help="across individuals")
-    parser.add_argument("--flank", type=int, default=98304, help="bp on either side of a TSS")
-    parser.add_argument("--min-maf", type=float, default=0.05)
+    common.add_expression_shard(parser)
     parser.add_argument("--output", type=Path, required=True, help="table of genes")
     parser.add_argument("--output-cis", type=Path, required=True, help="Parquet, variants")
     parser.add_argument("--output-leads", type=Path, required=True, help="Parquet, lead dosages")

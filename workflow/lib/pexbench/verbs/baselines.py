@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pexbench.verbs import common
 
 if TYPE_CHECKING:
-    from pexbench.baselines.shard import Fit
+    from pexbench.baselines.shard import Fit, Shard
     from pexbench.genes import Gene
 
 LOG = logging.getLogger("pexbench.baselines")
@@ -20,7 +20,7 @@ def train_elastic_net(arguments: argparse.Namespace) -> None:
     """Elastic net on cis SNP dosages, nested cross-validation: every prediction is out of fold."""
     from pexbench.baselines.elastic_net import Settings, predict_elastic_net
 
-    samples, covariates = _people(arguments)
+    shard, covariates = common.expression_shard(arguments), common.covariates(arguments)
     settings = Settings(
         maf=arguments.min_maf,
         l1_ratio=arguments.l1_ratio,
@@ -30,7 +30,7 @@ def train_elastic_net(arguments: argparse.Namespace) -> None:
     )
 
     def fit(gene: Gene, dosages: Any, variants: Any, measured: Any) -> tuple[Any, dict[str, object]]:
-        found = predict_elastic_net(dosages, variants, measured, samples, settings, covariates)
+        found = predict_elastic_net(dosages, variants, measured, shard.samples, settings, covariates)
         return found.prediction, {
             "n_snps": found.n_snps,
             "n_nonzero": ";".join(map(str, found.n_nonzero)),
@@ -38,17 +38,17 @@ def train_elastic_net(arguments: argparse.Namespace) -> None:
             "penalty": ";".join(f"{value:.6g}" for value in found.lambdas),
         }
 
-    _run(arguments, samples, fit)
+    _run(arguments, shard, fit)
 
 
 def train_top_snp(arguments: argparse.Namespace) -> None:
     """Best single cis SNP, chosen and fitted out of fold."""
     from pexbench.baselines.top_snp import predict_top_snp
 
-    samples, covariates = _people(arguments)
+    shard, covariates = common.expression_shard(arguments), common.covariates(arguments)
 
     def fit(gene: Gene, dosages: Any, variants: Any, measured: Any) -> tuple[Any, dict[str, object]]:
-        found = predict_top_snp(dosages, variants, measured, samples, **_folds(arguments), covariates=covariates)
+        found = predict_top_snp(dosages, variants, measured, shard.samples, **_folds(arguments), covariates=covariates)
         return found.prediction, {
             "n_snps": found.n_snps,
             "r_within_folds": found.r_within_folds,
@@ -58,18 +58,18 @@ def train_top_snp(arguments: argparse.Namespace) -> None:
             "best_p_uncorrected": found.p,
         }
 
-    _run(arguments, samples, fit)
+    _run(arguments, shard, fit)
 
 
 def train_nearest_snp(arguments: argparse.Namespace) -> None:
     """Cis SNP nearest to the TSS, fitted out of fold."""
     from pexbench.baselines.nearest_snp import predict_nearest_snp
 
-    samples, covariates = _people(arguments)
+    shard, covariates = common.expression_shard(arguments), common.covariates(arguments)
 
     def fit(gene: Gene, dosages: Any, variants: Any, measured: Any) -> tuple[Any, dict[str, object]]:
         found = predict_nearest_snp(
-            dosages, variants, measured, samples, gene.tss, **_folds(arguments), covariates=covariates
+            dosages, variants, measured, shard.samples, gene.tss, **_folds(arguments), covariates=covariates
         )
         return found.prediction, {
             "n_snps": found.n_snps,
@@ -79,37 +79,18 @@ def train_nearest_snp(arguments: argparse.Namespace) -> None:
             "slopes": ";".join(f"{value:.6g}" for value in found.slopes),
         }
 
-    _run(arguments, samples, fit)
-
-
-def _people(arguments: argparse.Namespace) -> tuple[list[str], Any]:
-    """The run's people and their covariates, float64 [S, K] or None."""
-    from pexbench.cohort import read_run_samples
-
-    found = common.covariates(arguments)
-    return read_run_samples(arguments.samples), None if found is None else found.values
+    _run(arguments, shard, fit)
 
 
 def _folds(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"maf": arguments.min_maf, "n_folds": arguments.outer_folds, "seed": arguments.seed}
 
 
-def _run(arguments: argparse.Namespace, samples: list[str], fit: Fit) -> None:
+def _run(arguments: argparse.Namespace, shard: Shard, fit: Fit) -> None:
     """Fit a baseline for a shard and write its tables."""
-    from pexbench.baselines.shard import Shard, run_shard
-    from pexbench.cohort import read_expression
+    from pexbench.baselines.shard import run_shard
     from pexbench.files import write_table
 
-    genes, personal, _ = common.shard_genes(arguments)
-    shard = Shard(
-        arguments.bcf,
-        [gene for gene in genes if gene.gene_id in personal],
-        samples,
-        read_expression(arguments.expression),
-        arguments.flank,
-        arguments.unphased,
-        arguments.missing,
-    )
     table, fits = run_shard(shard, fit)
     write_table(fits, arguments.output_fits)
     write_table(table, arguments.output)
@@ -119,13 +100,7 @@ def add(parsers: Any) -> None:
     """Add these verbs."""
     for run in (train_elastic_net, train_top_snp, train_nearest_snp):
         parser = common.verb(parsers, run)
-        parser.add_argument("--bcf", type=Path, required=True, help="the shard's variants")
-        common.add_shard(parser)
-        common.add_genotyping(parser)
-        common.add_covariates(parser)
-        parser.add_argument("--expression", type=Path, required=True, help="across individuals")
-        parser.add_argument("--flank", type=int, default=98304, help="bp on either side of a TSS")
-        parser.add_argument("--min-maf", type=float, default=0.05)
+        common.add_expression_shard(parser)
         parser.add_argument("--outer-folds", type=int, default=5)
         if run is train_elastic_net:
             parser.add_argument("--l1-ratio", type=float, default=0.5)

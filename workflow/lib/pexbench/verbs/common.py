@@ -13,7 +13,8 @@ from pexbench.errors import InputError, listing
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pexbench.covariates import Covariates
+    from pexbench.baselines.shard import Shard
+    from pexbench.covariates import Floats
     from pexbench.genes import Gene
 
 Run = Callable[[argparse.Namespace], None]
@@ -51,14 +52,14 @@ def add_covariates(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def covariates(arguments: argparse.Namespace) -> Covariates | None:
-    """The covariates of the run's people in their order, or None without any."""
+def covariates(arguments: argparse.Namespace) -> Floats | None:
+    """The covariates of the run's people in their order, float64 [S, K], or None without any."""
     from pexbench.cohort import read_people
     from pexbench.covariates import covariate_matrix
 
     if not arguments.covariates:
         return None
-    return covariate_matrix(read_people(arguments.samples), arguments.covariates)
+    return covariate_matrix(read_people(arguments.samples), arguments.covariates).values
 
 
 def add_variant_rules(parser: argparse.ArgumentParser) -> None:
@@ -84,6 +85,34 @@ def shard_genes(arguments: argparse.Namespace) -> tuple[list[Gene], set[str], li
     genes = list(genes_from_table(chosen, arguments.genes).values())
     personal = set(chosen["gene_id"][chosen["personal"]])
     return genes, personal, read_run_samples(arguments.samples)
+
+
+def add_expression_shard(parser: argparse.ArgumentParser) -> None:
+    """What is read where measured expression meets the genotypes of a shard."""
+    parser.add_argument("--bcf", type=Path, required=True, help="the shard's variants")
+    add_shard(parser)
+    add_genotyping(parser)
+    add_covariates(parser)
+    parser.add_argument("--expression", type=Path, required=True, help="across individuals")
+    parser.add_argument("--flank", type=int, default=98304, help="bp on either side of a TSS")
+    parser.add_argument("--min-maf", type=float, default=0.05)
+
+
+def expression_shard(arguments: argparse.Namespace) -> Shard:
+    """A shard's genes with genotypes around them, its genotypes, and measured expression."""
+    from pexbench.baselines.shard import Shard
+    from pexbench.cohort import read_expression
+
+    genes, personal, samples = shard_genes(arguments)
+    return Shard(
+        arguments.bcf,
+        [gene for gene in genes if gene.gene_id in personal],
+        samples,
+        read_expression(arguments.expression),
+        arguments.flank,
+        arguments.unphased,
+        arguments.missing,
+    )
 
 
 def expressions(individuals: Path, levels: Path, samples: list[str]) -> list[pd.DataFrame]:

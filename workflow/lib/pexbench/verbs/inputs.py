@@ -57,8 +57,10 @@ def expression_table(arguments: argparse.Namespace) -> None:
     from pexbench.expression_matrices import expression_of
     from pexbench.files import write_json, write_table
     from pexbench.gene_table import known_genes
+    from pexbench.genes import read_genes
 
-    table, report = expression_of(arguments.table, known_genes(arguments.sources))
+    known = read_genes(arguments.genes) if arguments.genes else known_genes(arguments.sources)
+    table, report = expression_of(arguments.table, known)
     LOG.info("%s: %s", arguments.table.name, "; ".join(f"{key} {value}" for key, value in report["counts"].items()))
     write_json(report, arguments.report)
     # An empty field is no number to the reader of expression; a missing value is told from a forgotten one.
@@ -141,7 +143,9 @@ def add(parsers: Any) -> None:
     parser.add_argument("--report", type=Path, required=True, help="JSON with counts")
     parser = common.verb(parsers, expression_table)
     parser.add_argument("--table", type=Path, required=True, help=".csv, people x genes or genes x people")
-    parser.add_argument("--sources", type=Path, nargs="+", required=True, help="gene table or files that place genes")
+    known = parser.add_mutually_exclusive_group(required=True)
+    known.add_argument("--genes", type=Path, help="gene table")
+    known.add_argument("--sources", type=Path, nargs="+", help="files that place genes, best first")
     parser.add_argument("--output", type=Path, required=True, help="tab-separated: gene_id, one column per person")
     parser.add_argument("--report", type=Path, required=True, help="JSON with counts")
     for run in (reference, genotypes):
