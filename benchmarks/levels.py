@@ -1,6 +1,6 @@
 """How often intervals of mean correlations cover the truth, and how often permutation tests reject a true null.
 
-    .venvs/base/bin/python benchmarks/levels.py [--cohorts N]
+    .venvs/base/bin/python benchmarks/levels.py [--cohorts N] [--part levels|same|differing]
 
 Cohorts of 40 genes and 100 people. Genes come in blocks that share part of both sides, as neighbours do; each gene's
 true correlation is 0, or drawn around 0.1 (the truth is then the mean over all genes there could be). Populations differ
@@ -31,33 +31,39 @@ def report(what: str, counted: float, rounds: int) -> None:
     sys.stdout.flush()
 
 
-def means(cohorts: int) -> None:
-    """Coverage of two-way intervals of means."""
+def means(cohorts: int, spread: float) -> None:
+    """Coverage of two-way intervals of means.
+
+    Args:
+        cohorts: simulated cohorts.
+        spread: 0: no gene is predicted; else the standard deviation of genes' true correlations around 0.1.
+    """
     from pexbench.scores.correlation import correlate
     from pexbench.scores.intervals import interval, two_way_draws
     from pexbench.scores.resample import Weights, resampled
 
     genes, people = [f"g{u:02d}" for u in range(GENES)], [f"p{m:03d}" for m in range(PEOPLE)]
     random = np.random.default_rng(1)
-    for spread in (0.0, 0.15):
-        # Spearman of normal pairs (Pearson 1907), averaged over the genes there could be.
-        rhos = np.clip(random.normal(0.1, spread, 1_000_000), -0.95, 0.95) if spread else np.zeros(1)
-        truth = float(np.mean(6 / np.pi * np.arcsin(rhos / 2)))
-        for block, share in ((1, 0.0), (10, 0.5), (20, 0.9)):
-            covered = 0
-            for seed in range(cohorts):
-                rho = np.clip(random.normal(0.1, spread, (GENES, 1)), -0.95, 0.95) if spread else np.zeros((GENES, 1))
-                x = neighbours(random, block, share)
-                y = rho * x + np.sqrt(1 - rho**2) * neighbours(random, block, share)
-                weights = Weights({"genes": genes, "people": people}, RESAMPLES, seed)
-                draws = resampled(x, y, "spearman", weights.of("people", people))
-                value = correlate(x, y, "spearman").value
-                low, high = interval(two_way_draws(value, draws, weights.of("genes", genes), PEOPLE))
-                covered += low <= truth <= high
-            kind = f"blocks of {block}, {share:.0%} shared" if block > 1 else "independent genes"
-            report(
-                f"interval of the mean covers: true r {'0' if not spread else '0.10 +- 0.15'}, {kind}", covered, cohorts
-            )
+
+    def correlations(number: int) -> np.ndarray:
+        return np.clip(random.normal(0.1, spread, number), -0.95, 0.95) if spread else np.zeros(number)
+
+    # Spearman of normal pairs (Pearson 1907), averaged over the genes there could be.
+    truth = float(np.mean(6 / np.pi * np.arcsin(correlations(1_000_000) / 2)))
+    said = f"0.1 +- {spread}" if spread else "0"
+    for block, share in ((1, 0.0), (10, 0.5), (20, 0.9)):
+        covered = 0
+        for seed in range(cohorts):
+            rho = correlations(GENES)[:, None]
+            x = neighbours(random, block, share)
+            y = rho * x + np.sqrt(1 - rho**2) * neighbours(random, block, share)
+            weights = Weights({"genes": genes, "people": people}, RESAMPLES, seed)
+            draws = resampled(x, y, "spearman", weights.of("people", people))
+            value = correlate(x, y, "spearman").value
+            low, high = interval(two_way_draws(value, draws, weights.of("genes", genes), PEOPLE))
+            covered += low <= truth <= high
+        kind = f"blocks of {block}, {share:.0%} shared" if block > 1 else "independent genes"
+        report(f"interval of the mean covers: true r {said}, {kind}", covered, cohorts)
 
 
 def levels(cohorts: int) -> None:
@@ -89,10 +95,15 @@ def main() -> None:
     """Print shares that should be 95 % and 5 %."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--cohorts", type=int, default=2000)
-    cohorts = parser.parse_args().cohorts
+    parser.add_argument("--part", choices=("levels", "same", "differing"), help="one part alone")
+    given = parser.parse_args()
     sys.path.insert(0, str(ROOT / "workflow" / "lib"))
-    levels(cohorts)
-    means(cohorts)
+    if given.part in (None, "levels"):
+        levels(given.cohorts)
+    if given.part in (None, "same"):
+        means(given.cohorts, 0)
+    if given.part in (None, "differing"):
+        means(given.cohorts, 0.15)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ import pandas as pd
 from scipy import stats
 
 from pexbench.figures import FigureData
-from pexbench.scores import ScoreInputs, score_model
-from pexbench.scores.intervals import mean_intervals
+from pexbench.scores import ScoreInputs
+from pexbench.scores.evaluate import evaluate
 from pexbench.scores.summary import summarise
 
 PEOPLE = [f"NA{i:03d}" for i in range(25)]
@@ -57,8 +57,9 @@ def example(genes: int = 12, models: tuple[str, ...] = ("network", "level", "ela
         predictions[model] = tidy.assign(prediction=tidy["prediction"].astype(np.float32))
         reference = pd.DataFrame({"gene_id": ids, "prediction": predicted.mean(axis=1).to_numpy()})
         inputs = ScoreInputs(model, predictions[model], None if number else reference, expression.iloc[1:], rpkm)
-        scores.append(score_model(inputs))
-        intervals.append(mean_intervals(inputs, resamples=100))
+        found = evaluate(inputs, resamples=100, permutations=100)
+        scores.append(found.scores)
+        intervals.append(found.intervals)
     table = pd.concat(scores, ignore_index=True)
     data = FigureData(
         scores=table,

@@ -22,8 +22,8 @@ from pexbench.figures import OPTIONAL, FigureData, figures, write_figure
 from pexbench.figures.fig1b_distributions import spread
 from pexbench.figures.fig1d_across_individuals import extremes
 from pexbench.figures.style import JOURNAL_HEIGHT, JOURNAL_WIDTH, METADATA, SMALLEST, applied, number
-from pexbench.scores import ScoreInputs, score_model
-from pexbench.scores.intervals import mean_intervals
+from pexbench.scores import ScoreInputs
+from pexbench.scores.evaluate import evaluate
 from pexbench.scores.summary import summarise
 
 NAMES = sorted(figures())
@@ -215,10 +215,10 @@ def right_across_genes_and_wrong_across_people() -> FigureData:
     tidy = predicted.melt("gene_id", var_name="sample", value_name="prediction").astype({"prediction": "float32"})
     reference = pd.DataFrame({"gene_id": genes, "prediction": 8.0 * level[:, 0]})
     inputs = ScoreInputs("upside_down", tidy, reference, own, expression)
-    scores = score_model(inputs)
+    found = evaluate(inputs, resamples=100, permutations=100)
     return FigureData(
-        scores=scores,
-        summary=summarise(scores, mean_intervals(inputs, resamples=100)),
+        scores=found.scores,
+        summary=summarise(found.scores, found.intervals),
         predictions={"upside_down": tidy},
         expression_individuals=own,
         expression_genes=expression,

@@ -78,8 +78,30 @@ def test_people_without_population_are_told() -> None:
     within = spearman(replace(cohort(), people=facts, population="pop"), "within_populations")
     assert within.loc[GENES[0], "n"] == 85
     assert within.loc[GENES[0], "note"] == "5 people without a population left out"
-    with pytest.raises(InputError, match="column 'tribe' not found"):
-        evaluate(replace(cohort(), population="tribe"), resamples=100, permutations=100)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"population": "tribe"}, "column 'tribe' not found"),
+        ({"population": "pop", "people": None}, "column 'pop' not found"),
+        ({"population": "pop", "people": cohort().people.assign(pop="")}, "column 'pop' is empty for all 90 people"),
+        ({"population": "pop", "people": cohort().people.rename(index="x{}".format)}, "none of the 90 people"),
+    ],
+)
+def test_populations_of_nobody_are_refused(change: dict[str, object], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        evaluate(replace(cohort(), **change), resamples=100, permutations=100)
+
+
+def test_rows_without_a_score_take_no_part_in_the_null() -> None:
+    """Four people of three populations leave no degree of freedom: no score, and no p of any kind."""
+    inputs = replace(cohort(), population="pop")
+    inputs.expression_individuals.iloc[0, 4:] = np.nan
+    row = spearman(inputs, "within_populations").loc[GENES[0]]
+    assert np.isnan(row["value"])
+    assert row["note"] == "too few people for the covariates or populations"
+    assert np.isnan(row["p_permutation"])
 
 
 def test_adjusted_equals_a_regression() -> None:

@@ -9,11 +9,16 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from pexbench.scores import Metric, evaluate
+from pexbench.scores import Metric, ScoreInputs, evaluate
 from pexbench.scores.correlation import correlate
-from pexbench.scores.intervals import Draws, interval, mean_intervals, two_way_draws, unit_interval
+from pexbench.scores.intervals import Draws, interval, two_way_draws, unit_interval
 from pexbench.scores.resample import Weights, resampled
 from unit.test_scores_metrics import GENES, PEOPLE, example
+
+
+def mean_intervals(inputs: ScoreInputs, resamples: int, seed: int) -> pd.DataFrame:
+    """The table of means with their intervals."""
+    return evaluate.evaluate(inputs, resamples=resamples, permutations=100, seed=seed).intervals
 
 
 def neighbours(rng: np.random.Generator, genes: int, people: int, block: int, correlation: float) -> np.ndarray:
@@ -53,6 +58,7 @@ def test_draws_equal_a_loop_with_the_same_weights() -> None:
 
 @pytest.mark.parametrize(("block", "correlation"), [(1, 0.0), (10, 0.5), (20, 0.9)])
 def test_interval_covers_zero_on_null_data(block: int, correlation: float) -> None:
+    """A gross error shows; 95 +- 2 % is measured on more cohorts by benchmarks/levels.py (RESULTS.md)."""
     rng = np.random.default_rng(3)
     rounds, covered, covered_by_genes = 200, 0, 0
     for seed in range(rounds):
@@ -125,7 +131,7 @@ def test_metric_without_pairs_is_resampled_by_unit(monkeypatch: pytest.MonkeyPat
     def score(inputs: object) -> pd.DataFrame:
         return pd.DataFrame({"axis": "across_individuals", "statistic": "share", "value": values})
 
-    card = Metric("share", "Share", (0.0, 1.0), "higher", "10.0/none", score)
+    card = Metric("share", "Share", (0.0, 1.0), "higher", "10.0/none", score=score)
     monkeypatch.setattr(evaluate, "metrics", lambda: {"share": card})
     row = mean_intervals(example(), resamples=500, seed=0).iloc[0]
     assert (row["axis"], row["statistic"], row["method"]) == ("across_individuals", "share", "unit bootstrap")
@@ -135,4 +141,4 @@ def test_metric_without_pairs_is_resampled_by_unit(monkeypatch: pytest.MonkeyPat
 
 def test_few_resamples_are_refused() -> None:
     with pytest.raises(ValueError, match="at least 100"):
-        mean_intervals(example(), resamples=20)
+        mean_intervals(example(), resamples=20, seed=0)

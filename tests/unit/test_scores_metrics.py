@@ -12,7 +12,8 @@ from scipy import stats
 
 from pexbench.errors import InputError
 from pexbench.files import write_table
-from pexbench.scores import AXES, COLUMNS, ScoreInputs, metrics, read_scores, score_model
+from pexbench.scores import AXES, COLUMNS, ScoreInputs, metrics, read_scores
+from pexbench.scores.evaluate import evaluate
 
 GENES = [f"ENSG{i:011d}" for i in range(8)]
 PEOPLE = [f"NA{i:03d}" for i in range(20)] + ["001"]
@@ -31,6 +32,11 @@ def example(seed: int = 0) -> ScoreInputs:
     personal["prediction"] = personal["prediction"].astype(np.float32)
     reference = pd.DataFrame({"gene_id": GENES, "prediction": rng.normal(size=len(GENES)).astype(np.float32)})
     return ScoreInputs("a_model", personal, reference, expression, rpkm)
+
+
+def score_model(inputs: ScoreInputs) -> pd.DataFrame:
+    """The long table of scores; values do not depend on the number of resamples."""
+    return evaluate(inputs, resamples=100, permutations=100).scores
 
 
 def one(table: pd.DataFrame, axis: str, unit: str, statistic: str = "spearman", metric: str | None = None) -> pd.Series:

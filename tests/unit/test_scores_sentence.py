@@ -85,6 +85,18 @@ def test_models_without_scores_are_named() -> None:
     assert sentences[2] == "absent: not run: weights absent: x.h5."
 
 
+def test_model_scored_across_genes_alone_says_that() -> None:
+    summary = summary_of(1.0, 0.5)
+    (said,) = answer(summary[summary["axis"] == "across_genes_reference"])
+    assert said.startswith("seer ranks genes (r ")
+    assert "people" not in said
+    nobody = summary[summary["metric"] != "across_genes_median"].copy()
+    people = nobody["axis"] == "across_individuals"
+    nobody.loc[people, ["mean", "lower", "upper"]] = np.nan
+    nobody.loc[people, "n_units"] = 0
+    assert answer(nobody)[0].endswith(" but has no score across people.")
+
+
 def test_too_few_genes_for_an_interval_decide_nothing() -> None:
     summary = summary_of(1.0, 0.5)
     alone = summary["axis"] == "across_genes_reference"

@@ -13,9 +13,10 @@ from statsmodels.stats.multitest import multipletests
 from pexbench.errors import InputError
 from pexbench.files import read_table, write_table
 from pexbench.precision import Agreement
-from pexbench.scores import COLUMNS, score_model
+from pexbench.scores import COLUMNS
 from pexbench.scores.correlation import BELOW_FLOOR
-from pexbench.scores.intervals import NULLS, mean_intervals
+from pexbench.scores.evaluate import evaluate
+from pexbench.scores.intervals import NULLS
 from pexbench.scores.summary import COLUMNS as SUMMARY_COLUMNS
 from pexbench.scores.summary import KEYS, TYPES, annotate, significant_units, summarise
 from unit.test_scores_metrics import example
@@ -91,8 +92,8 @@ def test_models_keep_their_order_and_rows_may_be_mixed() -> None:
 
 
 def test_real_scores_and_file(tmp_path: Path) -> None:
-    inputs = example()
-    scores, limits = score_model(inputs), mean_intervals(inputs, resamples=200, seed=0)
+    found = evaluate(example(), resamples=200)
+    scores, limits = found.scores, found.intervals
     table = summarise(scores, limits)
     joined = table.merge(limits, on=KEYS, suffixes=("", "_bootstrap"), validate="one_to_one")
     assert len(joined) == len(table) == 8

@@ -18,7 +18,6 @@ import pandas as pd
 from pexbench.errors import InputError, listing
 from pexbench.files import read_table
 from pexbench.precision import LARGEST_ERROR, Agreement
-from pexbench.scores.correlation import STATISTICS, correlate
 
 Floats = npt.NDArray[np.float64]
 
@@ -85,17 +84,24 @@ class ScoreInputs:
         """Population by person, of the people that have one; empty where populations are not given.
 
         Raises:
-            InputError: the table of people has no such column.
+            InputError: the table of people has no such column, or nobody has a value in it.
         """
-        if self.people is None or self.population is None:
+        if self.population is None:
             return {}
-        if self.population not in self.people:
+        facts = pd.DataFrame() if self.people is None else self.people
+        if self.population not in facts:
             raise InputError(
                 f"scores.population: column {self.population!r} not found among the facts about people "
-                f"({listing(self.people.columns)}); name one of them, or add the column to the sample table."
+                f"({listing(facts.columns)}); name one of them, or add the column to the sample table."
             )
-        column = self.people[self.population].fillna("").astype(str)
-        return {str(name): value for name, value in column.items() if value}
+        column = facts[self.population].fillna("").astype(str)
+        found = {str(name): value for name, value in column.items() if value}
+        if not found:
+            raise InputError(
+                f"scores.population: column {self.population!r} is empty for all {len(column)} people; "
+                "complete the sample table, or set 'population: null'."
+            )
+        return found
 
 
 @dataclass(frozen=True)
@@ -149,9 +155,9 @@ class Metric:
         range: least and greatest possible value.
         direction: ``higher`` or ``lower`` is better.
         reference: where it is described, a DOI.
-        score: gives the rows of the long table (:data:`COLUMNS`), for correlations without intervals and nulls.
-        blocks: for correlations, the pairs behind the rows, from which two-way intervals of means are
-            bootstrapped; None: means get intervals from resampling units alone.
+        blocks: for correlations, the pairs to be correlated: rows, intervals and nulls follow from them.
+        score: for any other score, the rows of the long table (:data:`COLUMNS`); means get intervals from resampling
+            units alone. A metric has one of the two.
     """
 
     name: str
@@ -159,34 +165,13 @@ class Metric:
     range: tuple[float, float]
     direction: str
     reference: str
-    score: Callable[[ScoreInputs], pd.DataFrame]
     blocks: Callable[[ScoreInputs], list[Block]] | None = None
+    score: Callable[[ScoreInputs], pd.DataFrame] | None = None
 
 
 def correlation_metric(name: str, label: str, reference: str, blocks: Callable[[ScoreInputs], list[Block]]) -> Metric:
     """A metric that is the Spearman and Pearson correlation of each row of some blocks."""
-
-    def score(inputs: ScoreInputs) -> pd.DataFrame:
-        from pexbench.scores.evaluate import block_rows
-
-        rows = [
-            block_rows(
-                *(inputs.model, name, block, statistic),
-                correlate(
-                    block.predicted,
-                    block.measured_by(statistic),
-                    statistic,
-                    block.member_noun,
-                    block.strata,
-                    block.freedom_lost,
-                ),
-            )
-            for block in blocks(inputs)
-            for statistic in STATISTICS
-        ]
-        return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=list(COLUMNS))
-
-    return Metric(name, label, (-1.0, 1.0), "higher", reference, score, blocks)
+    return Metric(name, label, (-1.0, 1.0), "higher", reference, blocks)
 
 
 def metrics() -> dict[str, Metric]:
@@ -208,13 +193,6 @@ def metrics() -> dict[str, Metric]:
             )
         found[metric.name], origin[metric.name] = metric, module_info.name
     return dict(sorted(found.items()))
-
-
-def score_model(inputs: ScoreInputs, *, resamples: int = 1000, permutations: int = 1000, seed: int = 0) -> pd.DataFrame:
-    """Scores of one model: the first table of ``evaluate.evaluate``, by itself."""
-    from pexbench.scores.evaluate import evaluate
-
-    return evaluate(inputs, resamples=resamples, permutations=permutations, seed=seed).scores
 
 
 def marked(scores: pd.DataFrame, reference: pd.DataFrame | None) -> pd.DataFrame:

@@ -63,7 +63,7 @@ def evaluate(inputs: ScoreInputs, *, resamples: int = 1000, permutations: int = 
     order = shuffles(sorted(people), populations, permutations, seed)
     tables, intervals, kept = [], [], pd.DataFrame({"gene_id": []}, dtype=str)
     for metric in metrics().values():
-        if metric.blocks is None:
+        if metric.score is not None:
             table = metric.score(inputs)
             tables.append(table)
             for key, group in table.groupby(["axis", "statistic"], sort=True):
@@ -73,14 +73,16 @@ def evaluate(inputs: ScoreInputs, *, resamples: int = 1000, permutations: int = 
                     _mean(inputs.model, metric.name, key, ends, nulls, resamples, 0, seed, "unit bootstrap")
                 )
             continue
-        for block in metric.blocks(inputs):
+        for block in metric.blocks(inputs) if metric.blocks is not None else ():
             individuals = block.axis == "across_individuals"
             for statistic in STATISTICS:
                 x, y = block.predicted, block.measured_by(statistic)
                 found = correlate(x, y, statistic, block.member_noun, block.strata, block.freedom_lost)
                 drawn = weights.of(block.member_noun, block.members, within=block.strata is not None)
                 draws = resampled(x, y, statistic, drawn, block.strata)
-                null = permuted(x, y, statistic, block.members, *order, block.strata) if individuals else None
+                # Rows without a score take no part in the null either.
+                known = np.where(np.isnan(found.value)[:, None], np.nan, x)
+                null = permuted(known, y, statistic, block.members, *order, block.strata) if individuals else None
                 table = block_rows(inputs.model, metric.name, block, statistic, found, draws, null)
                 tables.append(table)
                 ends = _block_interval(block, found, draws, weights, table)
@@ -106,26 +108,23 @@ def block_rows(
     block: Block,
     statistic: str,
     found: Correlations,
-    draws: Float32 | None = None,
-    null: Null | None = None,
+    draws: Float32,
+    null: Null | None,
 ) -> pd.DataFrame:
     """Rows of the long table of one block and statistic.
 
-    ``q`` is Benjamini and Hochberg's over the scored units of the block. ``lower`` and ``upper`` are empty without
-    ``draws``, for constant predictions, and where the bootstrap cannot be trusted (said in ``note``).
+    ``q`` is Benjamini and Hochberg's over the scored units of the block. ``lower`` and ``upper`` are empty for constant
+    predictions, and where the bootstrap cannot be trusted (said in ``note``).
     """
     units = len(block.units)
     scored = ~np.isnan(found.value)
     q = np.full(units, np.nan)
     if scored.any():
         q[scored] = stats.false_discovery_control(found.p[scored])
-    lower, upper = np.full(units, np.nan), np.full(units, np.nan)
-    reasons = [""] * units
     varied = scored & np.array([note == "" for note in found.note], dtype=bool)
-    if draws is not None:
-        reasons = untrusted(block.predicted, block.measured_by(statistic), block.member_noun)
-        trusted = varied & np.array([reason == "" for reason in reasons], dtype=bool)
-        lower, upper = unit_intervals(draws, found.n, trusted)
+    reasons = untrusted(block.predicted, block.measured_by(statistic), block.member_noun)
+    trusted = varied & np.array([reason == "" for reason in reasons], dtype=bool)
+    lower, upper = unit_intervals(draws, found.n, trusted)
     absent = np.isnan(block.measured).all(axis=1)
     below = block.below_floor if block.below_floor is not None else np.zeros(units, dtype=bool)
     notes = []

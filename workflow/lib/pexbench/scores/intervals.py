@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from pexbench.scores import ScoreInputs
 from pexbench.scores.resample import Float32
 
 Floats = npt.NDArray[np.float64]
@@ -111,15 +109,6 @@ def interval(draws: Draws, level: float = 0.95, bound: float = 1.0) -> tuple[flo
     centre = np.median(draws.both)
     low, high = np.quantile(draws.both, [tail, 1 - tail])
     return float(max(-bound, mean + (low - centre) * factor)), float(min(bound, mean + (high - centre) * factor))
-
-
-def mean_intervals(
-    inputs: ScoreInputs, *, resamples: int = 1000, permutations: int = 1000, seed: int = 0
-) -> pd.DataFrame:
-    """Means of one model with 95 % intervals and nulls: the second table of ``evaluate.evaluate``, by itself."""
-    from pexbench.scores.evaluate import evaluate
-
-    return evaluate(inputs, resamples=resamples, permutations=permutations, seed=seed).intervals
 
 
 def unit_interval(values: Floats, resamples: int, seed: int) -> tuple[float, float, float]:

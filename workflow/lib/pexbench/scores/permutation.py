@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pexbench.scores.correlation import Floats, alone, prepared
+from pexbench.scores.correlation import LEAST, Floats, alone, prepared
 from pexbench.scores.resample import STREAMS
 
 Ints = npt.NDArray[np.int64]
@@ -127,7 +127,7 @@ def permuted(
             before = (mask, restricted(mine, keep))
         one, other = x[u, keep], y[u, keep]
         yy, xx = float(other @ other), float(one @ one)
-        if len(one) < 3 or yy == 0:
+        if len(one) < LEAST or yy == 0:
             continue
         size = np.sqrt(xx * yy) if xx else 1.0
         r = (np.take(other, before[1]) @ one) / size
@@ -215,4 +215,4 @@ def _crossed(x: Floats, y: Floats) -> Floats:
         xy = x0 @ y0.T - sum_x * sum_y / safe
     varied = (xx > 1e-12 * x.shape[1]) & (yy > 1e-12 * x.shape[1])
     r = np.where(varied, np.clip(xy / np.sqrt(np.where(varied, xx * yy, 1)), -1, 1), 0)
-    return np.asarray(np.where(n >= 3, r, np.nan), dtype=np.float64)
+    return np.asarray(np.where(n >= LEAST, r, np.nan), dtype=np.float64)

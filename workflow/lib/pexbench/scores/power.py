@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from pexbench.scores.correlation import LEAST
+from pexbench.scores.correlation import LEAST, fisher_interval, p_values
+from pexbench.scores.resample import spearman_resampled
 from pexbench.scores.summary import significant_units
 
 Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 
 #: Sizes of subsets that are tried, below four fifths of the cohort; the cohort itself comes last.
 SIZES = (5, 10, 20, 50, 100, 200, 300, 500, 1000, 2000, 5000, 10000)
@@ -39,69 +38,6 @@ def sizes(people: int) -> list[int]:
     return [*below[-MOST_SIZES:], people]
 
 
-@dataclass(frozen=True)
-class Ranks:
-    """Rows of values prepared so that ranks within any subset of the members are counted, not sorted.
-
-    Attributes:
-        order: int32 [U, M], members in the order of their values, missing ones last.
-        first: int64 [U, M], place in a flat [U, M + 1] array of counts that stands before a member's ties.
-        last: int64 [U, M], the place after its ties.
-        present: bool [U, M], False where the value is NaN.
-    """
-
-    order: npt.NDArray[np.int32]
-    first: npt.NDArray[np.int64]
-    last: npt.NDArray[np.int64]
-    present: Bools
-
-    @classmethod
-    def of(cls, values: Floats) -> Ranks:
-        """Sort each row once.
-
-        Args:
-            values: float64 [U, M], NaN where missing.
-        """
-        units, members = values.shape
-        order = np.argsort(values, axis=1, kind="stable")
-        ordered = np.take_along_axis(values, order, axis=1)
-        places = np.arange(members)
-        new = np.ones((units, members), dtype=bool)
-        new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-        starts = np.maximum.accumulate(np.where(new, places, 0), axis=1)
-        closes = np.ones((units, members), dtype=bool)
-        closes[:, :-1] = new[:, 1:]
-        ends = np.minimum.accumulate(np.where(closes, places, members)[:, ::-1], axis=1)[:, ::-1]
-        rows = np.arange(units)[:, None] * (members + 1)
-        first, last = np.empty_like(order), np.empty_like(order)
-        np.put_along_axis(first, order, starts + rows, axis=1)
-        np.put_along_axis(last, order, ends + 1 + rows, axis=1)
-        return cls(order.astype(np.int32), first, last, ~np.isnan(values))
-
-    def within(self, subset: npt.NDArray[np.intp], inside: Bools) -> Floats:
-        """Average ranks within a subset, less their mean; 0 where missing.
-
-        Args:
-            subset: intp [N], the members.
-            inside: bool [M], the same as a mask.
-
-        Returns:
-            float64 [U, N].
-        """
-        units, members = self.order.shape
-        counts = np.zeros((units, members + 1), dtype=np.int32)
-        chosen = inside[self.order]
-        # Missing values are sorted last, so that nothing counts behind the row's last value.
-        there = self.present.sum(axis=1)
-        if (there < members).any():
-            chosen &= np.arange(members) < there[:, None]
-        np.cumsum(chosen, axis=1, out=counts[:, 1:])
-        flat = counts.ravel()
-        # Ranks of ties run from (counted before) + 1 to (counted up to the last of them).
-        twice = flat[self.first[:, subset]] + flat[self.last[:, subset]] - counts[:, -1:]
-        return np.where(self.present[:, subset], twice / 2, 0.0)
-
-
 def subsets(predicted: Floats, measured: Floats, *, repeats: int = REPEATS, seed: int = 0) -> pd.DataFrame:
     """Spearman correlations across individuals in random subsets of the people.
 
@@ -119,29 +55,48 @@ def subsets(predicted: Floats, measured: Floats, *, repeats: int = REPEATS, seed
         are significantly positive and negative at a false discovery rate of 5 % (Benjamini-Hochberg within the
         subset), median width of a gene's 95 % interval (Fisher's z).
     """
-    x, y = np.array(predicted, dtype=np.float64), np.array(measured, dtype=np.float64)
-    incomplete = np.isnan(x) | np.isnan(y)
-    x[incomplete], y[incomplete] = np.nan, np.nan
-    people = x.shape[1]
-    ranks_x, ranks_y = Ranks.of(x), Ranks.of(y)
-    rows = []
-    for size in sizes(people):
-        for repeat in range(repeats if size < people else 1):
-            subset = np.sort(np.random.default_rng([seed, people, size, repeat]).permutation(people)[:size])
-            rows.append((size, repeat, *_scored(ranks_x, ranks_y, subset)))
+    people = predicted.shape[1]
+    drawn = [(size, repeat) for size in sizes(people) for repeat in range(repeats if size < people else 1)]
+    inside = np.zeros((people, len(drawn)), dtype=bool)
+    for place, (size, repeat) in enumerate(drawn):
+        inside[np.random.default_rng([seed, people, size, repeat]).permutation(people)[:size], place] = True
+    value, n = within(predicted, measured, inside)
+    rows = [(*key, *_counted(*found)) for key, found in zip(drawn, zip(value, n, strict=True), strict=True)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _scored(ranks_x: Ranks, ranks_y: Ranks, subset: npt.NDArray[np.intp]) -> tuple[int, float, int, int, float]:
+def within(predicted: Floats, measured: Floats, inside: npt.NDArray[np.bool_]) -> tuple[Floats, Ints]:
+    """Spearman correlations of many rows within subsets of the members.
+
+    Args:
+        predicted: float64 [U, M], NaN where missing.
+        measured: float64 [U, M].
+        inside: bool [M, B], the members of each subset.
+
+    Returns:
+        Correlation, float64 [B, U] (NaN where not scored, 0 where the prediction is constant), and pairs, int64 [B, U].
+    """
+    # A subset is a resample that draws its members once and the others never; in float64, to the last digits.
+    weights, together = inside.astype(np.float64), np.zeros(len(inside), dtype=np.int64)
+    complete = ~(np.isnan(predicted) | np.isnan(measured))
+    n = np.rint(weights.T @ complete.T).astype(np.int64)
+    value = spearman_resampled(predicted, measured, weights, together)
+    value[n < LEAST] = np.nan
+    # A measurement correlates with itself, unless it is constant.
+    doubtful = (value == 0).any(axis=0)
+    own = np.where(complete, measured, np.nan)[doubtful]
+    constant = spearman_resampled(own, own, weights, together) == 0
+    value[:, doubtful] = np.where(constant, np.nan, value[:, doubtful])
+    return value, n
+
+
+def _counted(value: Floats, n: Ints) -> tuple[int, float, int, int, float]:
     """What :func:`subsets` tells of one subset."""
-    inside = np.zeros(ranks_x.order.shape[1], dtype=bool)
-    inside[subset] = True
-    value, n, p = spearman(ranks_x, ranks_y, subset, inside)
     scored = ~np.isnan(value)
-    value, n, p = value[scored], n[scored], p[scored]
+    value, n = value[scored], n[scored]
     if not len(value):
         return 0, float("nan"), 0, 0, float("nan")
-    significant = significant_units(p)
+    significant = significant_units(p_values(value, n - 2))
     return (
         len(value),
         float(value.mean()),
@@ -149,33 +104,6 @@ def _scored(ranks_x: Ranks, ranks_y: Ranks, subset: npt.NDArray[np.intp]) -> tup
         int((significant & (value < 0)).sum()),
         float(np.median(interval_width(value, n))),
     )
-
-
-def spearman(
-    ranks_x: Ranks, ranks_y: Ranks, subset: npt.NDArray[np.intp], inside: Bools
-) -> tuple[Floats, npt.NDArray[np.int64], Floats]:
-    """Spearman correlations of many rows within one subset of the members.
-
-    Args:
-        ranks_x: rows prepared, with the same values missing as in ``ranks_y``.
-        ranks_y: rows prepared.
-        subset: intp [N], the members.
-        inside: bool [M], the same as a mask.
-
-    Returns:
-        Correlation (NaN where not scored, 0 where x is constant), pairs, two-sided p value of each row.
-    """
-    x, y = ranks_x.within(subset, inside), ranks_y.within(subset, inside)
-    n = ranks_x.present[:, subset].sum(axis=1).astype(np.int64)
-    xx, yy = np.einsum("um,um->u", x, x), np.einsum("um,um->u", y, y)
-    scored = (n >= LEAST) & (yy > 0)
-    varied = scored & (xx > 0)
-    value, p = np.where(scored, 0.0, np.nan), np.where(scored, 1.0, np.nan)
-    value[varied] = np.clip(np.einsum("um,um->u", x, y)[varied] / np.sqrt(xx[varied] * yy[varied]), -1, 1)
-    with np.errstate(divide="ignore"):
-        t = np.abs(value[varied]) * np.sqrt((n[varied] - 2) / (1 - value[varied] ** 2))
-    p[varied] = 2 * special.stdtr(n[varied] - 2, -t)
-    return value, n, p
 
 
 def added_up(drawn: pd.DataFrame) -> pd.DataFrame:
@@ -245,16 +173,11 @@ def power(r: float, n: npt.ArrayLike, level: float = 0.05) -> Floats:
 
 
 def interval_width(r: npt.ArrayLike, n: npt.ArrayLike) -> Floats:
-    """Width of the 95 % interval of Spearman correlations by Fisher's z.
-
-    Standard error ``sqrt((1 + r^2/2) / (n - 3))`` (Bonett and Wright 2000, 10.1007/BF02294183).
+    """Width of the 95 % interval of Spearman correlations, see ``correlation.fisher_interval``.
 
     Args:
         r: the correlations, between -1 and 1.
         n: numbers of people; with 3 or fewer the interval is -1 to 1.
     """
-    value, people = np.asarray(r, dtype=np.float64), np.atleast_1d(np.asarray(n, dtype=np.float64))
-    half = special.ndtri(0.975) * np.sqrt((1 + value**2 / 2) / np.maximum(people - 3, 1))
-    # At -1 and 1 the transform is infinite and the interval a point.
-    z = np.arctanh(np.clip(value, -1 + 1e-15, 1 - 1e-15))
-    return np.where(people > LEAST, np.tanh(z + half) - np.tanh(z - half), 2.0)
+    lower, upper = fisher_interval(np.asarray(r, dtype=np.float64), np.atleast_1d(n), "spearman")
+    return upper - lower

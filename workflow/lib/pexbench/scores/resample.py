@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from pexbench.scores.correlation import prepared
 Floats = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
+Real = TypeVar("Real", np.float32, np.float64)
 
 #: Numbers in a block of weights; a few such blocks stay in the processor's cache.
 BLOCK = 250_000
@@ -180,26 +182,26 @@ def _ends(values: Floats, group: Ints) -> tuple[Ints, Ints, Ints]:
     return order, first, last
 
 
-def spearman_resampled(x: Floats, y: Floats, weights: Float32, strata: Ints) -> Float32:
+def spearman_resampled(x: Floats, y: Floats, weights: npt.NDArray[Real], strata: Ints) -> npt.NDArray[Real]:
     """Spearman correlations of resamples, each ranked anew, exactly.
 
     With w draws of each member, the mean rank of a member among the draws, less the mean of all, is
     (C< + C<= - n) / 2: the draws below it, the draws up to and including its ties, and all draws. Both C are read
     from the cumulative sums of weights in sorted order. All are whole numbers far below 2^24, so float32 holds them
-    exactly; only the final sums of products are rounded, to about 1e-6.
+    exactly; only the final sums of products are rounded, to about 1e-6. float64 weights make all of it float64.
 
     Args:
         x: float [U, M], values; pairs with a NaN on either side are left out.
         y: float [U, M].
-        weights: float32 [M, B].
+        weights: float32 or float64 [M, B].
         strata: int64 [M], ranked within, ranks divided by the draws of the stratum.
 
     Returns:
-        float32 [B, U].
+        [B, U], of the type of ``weights``; 0 where a resample leaves either side constant.
     """
     one_stratum = len(np.unique(strata)) <= 1
     rows = [_row(x[u], y[u], strata) for u in range(len(x))]
-    found = np.zeros((weights.shape[1], len(rows)), dtype=np.float32)
+    found = np.zeros((weights.shape[1], len(rows)), dtype=weights.dtype)
     step = max(16, BLOCK // max(len(weights), 1))
     for start in range(0, weights.shape[1], step):
         part = np.ascontiguousarray(weights[:, start : start + step])
@@ -228,14 +230,14 @@ def spearman_resampled(x: Floats, y: Floats, weights: Float32, strata: Ints) -> 
     return found
 
 
-def cumulated(values: Float32) -> Float32:
+def cumulated(values: npt.NDArray[Real]) -> npt.NDArray[Real]:
     """Cumulative sums along the first axis with a row of zeros before, in about 2 sqrt(M) vectorised steps.
 
     Args:
-        values: float32 [M, B].
+        values: float32 or float64 [M, B].
 
     Returns:
-        float32 [M + 1, B]; row i is the sum of the first i rows.
+        [M + 1, B], of the same type; row i is the sum of the first i rows.
     """
     length, width = values.shape
     side = max(1, int(np.ceil(np.sqrt(length))))

@@ -54,7 +54,7 @@ def summarise(scores: pd.DataFrame, intervals: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         scores: long tables of all models, one below the other (``scores.COLUMNS``).
-        intervals: tables of ``intervals.mean_intervals`` of the same models, one below the other.
+        intervals: tables ``evaluate.Evaluation.intervals`` of the same models, one below the other.
 
     Returns:
         One row per model, metric, axis and statistic, models in the order of ``scores``:

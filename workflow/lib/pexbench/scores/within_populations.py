@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from pexbench.errors import InputError, listing
 from pexbench.scores import Block, ScoreInputs, correlation_metric
 from pexbench.scores.across_individuals import individuals_block
 
@@ -20,17 +21,25 @@ def blocks(inputs: ScoreInputs) -> list[Block]:
 
     Ranks are divided by the number of people of the population, so that each weighs as many as it has. p has
     n - 1 - k degrees of freedom for k populations; people are resampled and shuffled within populations.
+
+    Raises:
+        InputError: nobody who is scored has a population.
     """
     populations = inputs.populations()
     if not populations:
         return []
-    everyone = individuals_block(inputs).members
+    everyone = set(inputs.personal["sample"]) & set(inputs.expression_individuals.columns)
+    lacking = len(everyone - set(populations))
+    if lacking == len(everyone):
+        raise InputError(
+            f"scores.population: none of the {len(everyone)} people predicted by {inputs.model} and measured "
+            f"({listing(sorted(everyone), 3)}) has a value of {inputs.population!r}; complete the sample table."
+        )
     block = individuals_block(inputs, list(populations))
     labels = sorted({populations[name] for name in block.members})
-    lacking = len(everyone) - len(block.members)
     note = f"{lacking} people without a population left out" if lacking else ""
     strata = np.array([labels.index(populations[name]) for name in block.members], dtype=np.int64)
-    return [replace(block, strata=strata, note=note)] if len(block.members) else []
+    return [replace(block, strata=strata, note=note)]
 
 
 METRIC = correlation_metric(

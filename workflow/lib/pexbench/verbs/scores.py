@@ -13,8 +13,6 @@ from pexbench.verbs import common
 if TYPE_CHECKING:
     import pandas as pd
 
-    pass
-
 LOG = logging.getLogger("pexbench.scores")
 
 
