@@ -268,7 +268,8 @@ def draw(data: FigureData) -> Figure:
         values = np.concatenate([scored[model]["value"].to_numpy() for model in models])
         low, highest = max(-1.05, min(-0.1, 1.1 * values.min())), min(1.05, max(0.1, 1.1 * values.max()))
         genes = pd.Index([]).append([scored[model].index for model in models]).unique()
-        first = next(one.name for one in PROPERTIES if known[one.name].reindex(genes).notna().any())
+        told = (one.name for one in PROPERTIES if known[one.name].reindex(genes).notna().any())
+        first = next(told, None)  # the panel with numbers on its axis; none where no property is known
         for row, model in enumerate(models):
             corner = bottom + (len(models) - 1 - row) * step
             _name(figure, data, model, corner + high / 2, len(scored[model]))
