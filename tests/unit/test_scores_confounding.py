@@ -133,6 +133,20 @@ def test_adjusted_equals_a_regression() -> None:
     assert raw > adjusted + 0.3
 
 
+def test_floor_of_logs_does_not_depend_on_their_size() -> None:
+    """A log near 0 is as uncertain as any other: the relative error of what it is the log of."""
+    inputs = cohort(2e-6)
+    near = inputs.personal.assign(prediction=inputs.personal["prediction"] - np.float32(1))
+    near = near[near["gene_id"] == GENES[2]]
+    assert near["prediction"].abs().max() < 2e-6
+    found = {
+        logs: spearman(replace(inputs, personal=near, logs=logs), "across_individuals").loc[GENES[2]]
+        for logs in (False, True)
+    }
+    assert found[False]["value"] != 0
+    assert (found[True]["value"], found[True]["note"]) == (0.0, BELOW_FLOOR)
+
+
 def test_below_the_numerical_floor() -> None:
     plain = spearman(cohort(), "across_individuals")
     floored = spearman(cohort(2e-6), "across_individuals")

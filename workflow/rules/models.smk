@@ -197,7 +197,7 @@ def numerical_error(wildcards):
     control = wildcards.scored in CONTROLS
     model = CONTROL_MODEL if control else wildcards.scored
     return (
-        option("--numerical-error", CARDS[model].numerical_error)
+        f"--numerical-error {CARDS[model].numerical_error} --combine {combined(model)}"
         if model in CARDS
         else ""
     )

@@ -65,6 +65,8 @@ class ScoreInputs:
             is no null of other genes.
         numerical_error: of the model's predictions, relative to their size. A gene whose prediction's standard
             deviation between people is below this times its largest absolute prediction ranks nobody: 0 by rule.
+        logs: whether predictions are logs of the model's output (``mean_of_logs``): the floor is then the relative
+            error itself, as in :func:`pexbench.direction.directions`.
     """
 
     model: str
@@ -79,6 +81,7 @@ class ScoreInputs:
     covariates: Sequence[str] = ()
     genes: pd.DataFrame | None = None
     numerical_error: float = 0.0
+    logs: bool = False
 
     def populations(self) -> dict[str, str]:
         """Population by person, of the people that have one; empty where populations are not given.

@@ -21,12 +21,13 @@ from pexbench.scores import (
 WHAT = "expression for scores across individuals"
 
 
-def floored(predicted: pd.DataFrame, numerical_error: float) -> tuple[Floats, npt.NDArray[np.bool_]]:
+def floored(predicted: pd.DataFrame, numerical_error: float, logs: bool) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Predictions whose spread is above the numerical error; the others are made constant, for they rank nobody.
 
     Args:
         predicted: genes x people, NaN where not predicted.
         numerical_error: relative to the gene's largest absolute prediction; 0: off.
+        logs: predictions are logs, whose error is the relative error of what they are logs of, whatever their size.
 
     Returns:
         float64 [genes, people] and bool [genes]: which rows vary, but by a standard deviation below the error.
@@ -38,7 +39,7 @@ def floored(predicted: pd.DataFrame, numerical_error: float) -> tuple[Floats, np
     shifted = np.where(complete, values - first, 0)
     mean = shifted.sum(axis=1) / n
     spread = np.sqrt((np.where(complete, shifted - mean[:, None], 0) ** 2).sum(axis=1) / n)
-    size = np.abs(np.where(complete, values, 0)).max(axis=1, initial=0)
+    size = 1.0 if logs else np.abs(np.where(complete, values, 0)).max(axis=1, initial=0)
     below = (spread > 0) & (spread < numerical_error * size)
     values[below] = np.where(complete[below], first[below], np.nan)
     return values, below
@@ -58,7 +59,7 @@ def individuals_block(inputs: ScoreInputs, people: Sequence[str] | None = None) 
     shared = shared_samples(predicted, inputs.expression_individuals, inputs.model, WHAT)
     chosen = shared if people is None else sorted(set(shared) & set(people))
     measured = inputs.expression_individuals.reindex(index=predicted.index, columns=chosen)
-    values, below = floored(predicted[chosen], inputs.numerical_error)
+    values, below = floored(predicted[chosen], inputs.numerical_error, inputs.logs)
     return Block(
         axis="across_individuals",
         units=tuple(predicted.index),

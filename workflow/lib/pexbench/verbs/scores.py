@@ -45,6 +45,7 @@ def score_model(arguments: argparse.Namespace) -> None:
         covariates=arguments.covariates,
         genes=positions,
         numerical_error=arguments.numerical_error,
+        logs=arguments.combine == "mean_of_logs",
     )
     found = evaluate(inputs, resamples=arguments.bootstrap, permutations=arguments.permutations, seed=arguments.seed)
     write_table(found.intervals, arguments.output_intervals)
@@ -171,6 +172,7 @@ def add(parsers: Any) -> None:
     parser.add_argument("--population", help="column of --facts: shuffle and score within populations")
     parser.add_argument("--covariates", nargs="*", default=[], help="columns of --facts to regress out of expression")
     parser.add_argument("--numerical-error", type=float, default=0.0, help="of predictions, relative to their size")
+    parser.add_argument("--combine", choices=["mean", "mean_of_logs"], default="mean", help="scale of that error")
     parser.add_argument("--bootstrap", type=int, default=1000)
     parser.add_argument("--permutations", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
