@@ -41,7 +41,7 @@ FIGURE = FigureCard(
     title="How many people does it take?",
     caption=(
         "Scores across individuals (Spearman, per gene; expression as in its table, covariates left in) in random "
-        "subsets of the cohort, 20 of each size, the same people for every model; controls are left out. Top left: mean correlation over genes; bars are 1.96 standard "
+        "subsets of the cohort (repeats of each size in the table), the same people for every model; controls are left out. Top left: mean correlation over genes; bars are 1.96 standard "
         "errors over people, from the spread between subsets, corrected for the people that subsets of one cohort "
         "share; the whole cohort (last point) has one value and no bar. Genes stay the same, so that the bars say "
         "nothing of other genes. Predictions stay the same too: a baseline trained on the whole cohort would be worse "

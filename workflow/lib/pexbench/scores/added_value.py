@@ -8,7 +8,8 @@ What this guarantees: nobody's expression is used to predict that person within 
 elastic net. What it does not: the out-of-fold predictions of the people who fit the second regression come from elastic
 nets that have seen the held-out fold, so the folds are not strictly independent; the effect is that of two or three
 coefficients fitted to predictions that differ slightly, small beside sampling error, and it favours neither side. An
-uninformative model has a slightly negative added value, for its coefficient costs.
+uninformative model has a slightly negative added value, for its coefficient costs. Expression is as measured, also where
+the elastic net was trained with covariates regressed out; both regressions are alike in that.
 """
 
 from __future__ import annotations
